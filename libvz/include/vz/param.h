@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Parameters by name: what there is, and changes to a VE's configuration.
+ * Since: 0.1
+ */
+#ifndef VZ_PARAM_H
+#define VZ_PARAM_H
+
+#include <vz/vz.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum vz_param_flags {
+	VZ_PARAM_VE = 1 << 0,      /* a key of CTID.conf */
+	VZ_PARAM_HOST = 1 << 1,    /* a key of vz.conf */
+	VZ_PARAM_LIVE = 1 << 2,    /* changes a running VE at once */
+	VZ_PARAM_OBSOLETE = 1 << 3, /* accepted, kept, without effect; doc says why */
+	VZ_PARAM_MULTI = 1 << 4,   /* the option may be repeated */
+	VZ_PARAM_CREATE = 1 << 5,  /* an option of create too */
+	VZ_PARAM_NOARG = 1 << 6,   /* the option takes no value */
+};
+
+/* One parameter, as the table has it; strings are constants, NULL where there is none. */
+struct vz_param_info {
+	size_t size;         /* set by the caller to sizeof(struct vz_param_info) */
+	const char *key;     /* configuration key or NULL */
+	const char *opt;     /* long option without dashes or NULL */
+	char short_opt;      /* or 0 */
+	const char *metavar; /* "bytes", "yes|no" ... */
+	const char *unit, *min, *max, *def, *example;
+	const char *help;    /* one line */
+	const char *doc;     /* prose for the manual */
+	const char *section; /* group heading for help and manual */
+	unsigned int flags;  /* enum vz_param_flags */
+};
+
+/* Number of parameters, and the i-th; -ERANGE past the end. */
+VZ_API size_t vz_param_count(void);
+VZ_API int vz_param_info(size_t i, struct vz_param_info *ret);
+/* k-th alias of the i-th parameter's option, NULL past the end (ipadd: "ip") */
+VZ_API const char *vz_param_alias(size_t i, size_t k);
+
+/* A set of option=value pairs in the order given. */
+struct vz_changes;
+VZ_API int vz_changes_new(struct vz_changes **ret);
+VZ_API struct vz_changes *vz_changes_free(struct vz_changes *c);
+/* opt: long option name; value NULL for one without argument. -ENOENT: unknown, with the nearest name. */
+VZ_API int vz_changes_add(struct vz_changes *c, const char *opt, const char *value, struct vz_error *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

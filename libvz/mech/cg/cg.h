@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * cgroup v2 subtree of a VE:
+ *   ROOT/CTID        limits; the VE never reaches it
+ *   ROOT/CTID/ve     delegated to the VE (owned by its base id), the root of its cgroup namespace
+ *   ROOT/CTID/ve/vz.enter  where exec and enter put their processes
+ * Knows nothing of VEs beyond the number; paths come from the caller.
+ */
+#ifndef MECH_CG_H
+#define MECH_CG_H
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CG_UNLIMITED UINT64_MAX
+
+struct cg_conf {
+	uint64_t memory_max, swap_max, memory_low; /* bytes; CG_UNLIMITED; low: 0 = none */
+	uint64_t pids_max;                         /* CG_UNLIMITED */
+	uint32_t cpu_units;                        /* 8..500000; cpu.weight = clamp(units/10, 1, 10000) */
+	uint32_t cpu_percent;                      /* 100 per CPU; 0 = none */
+	uint32_t cpus;                             /* 0 = all; a cap of cpus*100 percent */
+	const char *cpumask, *nodemask;            /* NULL or "" = all */
+};
+
+struct cg_dev_rule {
+	char type;      /* 'b', 'c' */
+	int64_t major;  /* -1: any */
+	int64_t minor;  /* -1: any */
+	uint8_t access; /* CG_DEV_* */
+};
+enum { CG_DEV_READ = 1, CG_DEV_WRITE = 2, CG_DEV_MKNOD = 4 };
+
+enum cg_what { CG_MEM = 1, CG_CPU = 2, CG_PIDS = 4, CG_ALL = 7 };
+
+/* Where VEs' cgroups stand: conf (vz.conf CGROUP_ROOT) or found: the v2 mount (statfs magic; on a
+ * hybrid machine .../unified) + "/vz". *ret is a path; nothing is created. */
+int cg_root_find(const char *conf, char **ret, struct vz_error *e) _must_check_;
+
+/* Make ROOT/CTID and ROOT/CTID/ve (idempotent), enable the controllers that conf's finite limits need
+ * (+ cpu, memory, pids, io, cpuset where there), chown the delegated files to base. A controller that is
+ * needed but not there: -EOPNOTSUPP naming it and CGROUP_MISSING=warn, or a warning when missing_warn. */
+int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid, gid_t gid,
+	    bool missing_warn, const struct logger *l, struct vz_error *e) _must_check_;
+/* dirfd of ROOT/CTID, -ENOENT when there is none */
+int cg_open(const char *root, uint32_t ctid) _must_check_;
+/* dirfd of CTID/ve for CLONE_INTO_CGROUP of init */
+int cg_open_ve(int cgfd, struct vz_error *e) _must_check_;
+/* dirfd of CTID/ve/vz.enter, made on demand (owned uid:gid) */
+int cg_open_enter(int cgfd, uid_t uid, gid_t gid, struct vz_error *e) _must_check_;
+/* Write the limits named by what; on failure those written are put back. */
+int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, bool missing_warn,
+	     const struct logger *l, struct vz_error *e) _must_check_;
+/* Allow-list of device rules as a BPF_PROG_TYPE_CGROUP_DEVICE program on CTID; replaces the previous one. */
+int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_error *e) _must_check_;
+/* 1 populated, 0 empty, negative errno */
+int cg_populated(int cgfd) _must_check_;
+int cg_freeze(int cgfd, bool frozen, int timeout_ms, struct vz_error *e) _must_check_;
+/* Freeze, kill all, thaw; waits until empty, -ETIMEDOUT after timeout_ms. */
+int cg_kill(int cgfd, int timeout_ms, struct vz_error *e) _must_check_;
+/* Wait until nothing is left in it: 0, -ETIMEDOUT */
+int cg_wait_empty(int cgfd, int timeout_ms) _must_check_;
+/* Remove the subtree bottom-up; absent is fine; -EBUSY when processes are left. */
+int cg_remove(const char *root, uint32_t ctid, struct vz_error *e) _must_check_;
+
+struct cg_stat {
+	uint64_t memory, memory_peak, swap, kernel, slab_reclaimable, sock, shmem; /* bytes; UINT64_MAX unknown */
+	uint64_t pids, pids_peak, pids_failed, oom_kills;
+	uint64_t cpu_user_us, cpu_system_us;
+};
+/* One reading of everything; what the kernel does not have is UINT64_MAX. pids falls back to counting. */
+int cg_stat(int cgfd, struct cg_stat *ret) _must_check_;
+/* Register ROOT/CTID with systemd (transient scope vz-CTID.scope, Delegate=yes, holding pid) when the host
+ * is run by systemd; 0 when it is not. *ret_root = the directory to use as ROOT afterwards (NULL: unchanged). */
+int cg_systemd_scope(uint32_t ctid, pid_t pid, char **ret_root, struct vz_error *e) _must_check_;
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * venet0: routed layer 3 between host and VE.  A veth pair with NOARP and equal
+ * MAC addresses on both ends (so no ARP, no ND, no DAD), /32 and /128 addresses in the VE,
+ * one host route per address, and packets whose source is not routed back to the
+ * same VE dropped.  The host end is "venet<CTID>".
+ */
+#ifndef MECH_NET_H
+#define MECH_NET_H
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct net_addr {
+	int family;    /* AF_INET, AF_INET6 */
+	uint8_t prefix; /* as given, else 32/128 */
+	union { struct in_addr v4; struct in6_addr v6; };
+};
+
+struct net_conf {
+	char *const *ip; /* strv as in IP_ADDRESS */
+	bool ipv6;
+};
+
+/* "10.0.0.1", "10.0.0.1/24", "10.0.0.1/255.255.255.0", "2001:db8::1/64": -EINVAL with VZ_EXIT_IP */
+int net_addr_parse(const char *s, struct net_addr *ret, struct vz_error *e) _must_check_;
+/* canonical text; prefix printed only when shorter than full */
+int net_addr_format(const struct net_addr *a, char **ret) _must_check_;
+
+/* Make the pair with its VE end (venet0) in the namespace of netns_fd, bring lo and venet0 up, set
+ * addresses and default routes, host routes, source check. Called after a crashed start too: whatever
+ * stands of an earlier attempt is replaced. */
+int net_up(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct logger *l, struct vz_error *e) _must_check_;
+/* Remove the host side; absent is fine. */
+int net_down(uint32_t ctid, struct vz_error *e) _must_check_;
+/* Bring addresses of a running VE from what the kernel has to what conf says. */
+int net_sync(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct logger *l, struct vz_error *e) _must_check_;
+/* 1 when addr is routed to another device of this host than venet<ctid> or is the host's own (VZ_EXIT_IP_USED) */
+int net_addr_in_use(uint32_t ctid, const struct net_addr *a) _must_check_;
+
+#endif

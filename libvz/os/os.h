@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * System calls with one shape: >= 0 or a negative errno, no text, no log.
+ * Everything that opens gives O_CLOEXEC descriptors.
+ */
+#ifndef OS_OS_H
+#define OS_OS_H
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct mount_attr;
+
+/* ---- fd.c: files ---- */
+
+/* openat2 with O_CLOEXEC; resolve: RESOLVE_* */
+int os_openat(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve) _must_check_;
+/* Open beneath a root an untrusted party writes to: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS. */
+int os_open_in_root(int rootfd, const char *path, int flags, mode_t mode) _must_check_;
+/* Whole file, NUL-terminated; at most max bytes (-EFBIG). len may be NULL. */
+int os_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len) _must_check_;
+/* One write(2) of text to an existing file (cgroup, proc, sysctl). */
+int os_write_file_at(int dirfd, const char *path, const char *text) _must_check_;
+/* Temporary sibling, fsync, rename, fsync of the directory. */
+int os_replace_file(const char *path, const void *data, size_t len, mode_t mode) _must_check_;
+/* The same without the fsyncs, for /run. */
+int os_replace_file_volatile(const char *path, const void *data, size_t len, mode_t mode) _must_check_;
+int os_fsync_dir(const char *path) _must_check_;
+int os_write_all(int fd, const void *data, size_t len) _must_check_;
+int os_mkdir_p(const char *path, mode_t mode) _must_check_;
+/* Remove a tree beneath dirfd without following links or crossing mounts; absent is fine. */
+int os_rm_rf_at(int dirfd, const char *name) _must_check_;
+bool os_exists(const char *path);
+/* close_range(from, ~0, CLOSE_RANGE_CLOEXEC) but for the descriptors kept (ascending, < 0 ends). */
+int os_cloexec_from(int from) _must_check_;
+int os_readlink(const char *path, char **ret) _must_check_;
+/* Make fd survive exec. */
+int os_keep_on_exec(int fd) _must_check_;
+
+/* ---- proc.c: processes ---- */
+
+/* clone3; stack-less (fork-like). cgroup_fd < 0: none. ret_pidfd may be NULL. 0 in the child. */
+pid_t os_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd) _must_check_;
+/* Raw fork of the calling thread (no atfork handlers). */
+static inline pid_t os_fork(int *ret_pidfd) { return os_clone(0, -1, ret_pidfd); }
+int os_pidfd_open(pid_t pid) _must_check_;
+int os_pidfd_kill(int pidfd, int sig) _must_check_;
+/* 1 exited, 0 not within timeout_ms (-1: for ever). */
+int os_pidfd_wait(int pidfd, int timeout_ms) _must_check_;
+/* waitpid with EINTR retry; *status as waitpid(2). */
+int os_reap(pid_t pid, int *status) _must_check_;
+/* Field 22 of /proc/PID/stat: with the pid it names a process for ever. */
+int os_starttime(pid_t pid, uint64_t *ret) _must_check_;
+/* Credentials of the calling thread only (raw system calls, no NPTL broadcast). */
+int os_setresuid(uid_t r, uid_t e, uid_t s) _must_check_;
+int os_setresgid(gid_t r, gid_t e, gid_t s) _must_check_;
+int os_setgroups0(void) _must_check_;
+int os_setfsuid(uid_t uid) _must_check_;
+int os_setfsgid(gid_t gid) _must_check_;
+/* Milliseconds of CLOCK_BOOTTIME. */
+uint64_t os_now_ms(void);
+
+/*
+ * Run a helper: absolute path or PATH search, argv only, stdin /dev/null or the given bytes, stdout and
+ * stderr to the caller's or captured (merged) into *ret_out when not NULL; killed after timeout_ms (-ETIMEDOUT).
+ * Returns the wait status (>= 0).
+ */
+struct os_exec_opts {
+	char *const *env; /* NULL: minimal PATH */
+	const char *in;   /* bytes for stdin or NULL */
+	size_t in_len;
+	int timeout_ms;   /* -1: none */
+};
+int os_exec(char *const argv[], const struct os_exec_opts *o, char **ret_out) _must_check_;
+
+/* ---- sock.c: messages between our own processes ---- */
+int os_seqpacket_pair(int fds[2]) _must_check_;
+/* One message with up to nfds descriptors; MSG_NOSIGNAL. */
+int os_send_fds(int sock, const void *data, size_t len, const int *fds, size_t nfds) _must_check_;
+/* One message of exactly len bytes; EOF is -ECONNRESET, another length -EBADMSG. fds: filled, rest -EBADF. */
+int os_recv_fds(int sock, void *data, size_t len, int *fds, size_t nfds) _must_check_;
+
+/* ---- mount.c ---- */
+int os_open_tree(int dirfd, const char *path, unsigned int flags) _must_check_;
+int os_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) _must_check_;
+int os_mount_setattr(int fd, const char *path, unsigned int flags, const struct mount_attr *a) _must_check_;
+/* Set and clear attributes, idmap when userns_fd >= 0; recursive on wish. */
+int os_mount_attr(int fd, uint64_t set, uint64_t clear, int userns_fd, bool recursive) _must_check_;
+int os_fsopen(const char *type) _must_check_;
+/* fsconfig string (value NULL: flag) */
+int os_fsconfig(int fsfd, const char *key, const char *value) _must_check_;
+/* create the super block and a detached mount of it */
+int os_fsmount(int fsfd, uint64_t attrs) _must_check_;
+/* what the kernel says about an fs context's failure, into buf (one line); "" if nothing */
+void os_fs_message(int fsfd, char *buf, size_t n);
+/* umount2; -EINVAL (not mounted) and -ENOENT count as success */
+int os_umount(const char *path, int flags) _must_check_;
+/* 1 when path is a mount point (statx STATX_ATTR_MOUNT_ROOT), 0 not, -ENOENT */
+int os_is_mountpoint(const char *path) _must_check_;
+
+/* ---- ns.c ---- */
+int os_setns(int fd, int nstype) _must_check_;
+int os_unshare(int flags) _must_check_;
+/* Descriptor of a user namespace that maps 0..count-1 to base.., made through a short-lived child. */
+int os_userns_fd(uid_t ubase, gid_t gbase, uint32_t count) _must_check_;
+/* Write /proc/PID/{uid_map,gid_map}. */
+int os_write_idmap(pid_t pid, uid_t ubase, gid_t gbase, uint32_t count) _must_check_;
+/* socket() in the network namespace of netns_fd; the calling thread is back in its own afterwards (or aborts). */
+int os_socket_in(int netns_fd, int domain, int type, int protocol) _must_check_;
+
+/* ---- lock.c ---- */
+/* Take an OFD write lock on fd: 0, -EAGAIN when held and timeout_ms is over. */
+int os_ofd_lock(int fd, int timeout_ms) _must_check_;
+/* 1 when somebody else holds an OFD write lock */
+int os_ofd_locked(int fd) _must_check_;
+
+#endif
