@@ -22,6 +22,9 @@ int vz_wrap_exit(struct vz_error *e, int code, enum vz_exit exit, const char *fm
 
 void vz_error_clear(struct vz_error *e);
 
+/* Say that a result is not wanted; gcc lets no cast silence warn_unused_result. */
+#define IGNORE(call) ((void)!(call))
+
 /* First failure wins: r = RET_GATHER(r, f()). */
 #define RET_GATHER(r, f)                                                       \
 	({                                                                     \

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files: opening beneath a directory, reading and writing whole files, atomic
+ * replacement, removal of trees that somebody else may be changing meanwhile.
+ */
+#include "os/os.h"
+
+#include <limits.h>
+#include <linux/close_range.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+
+int os_openat(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC),
+		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+		.resolve = resolve,
+	};
+
+	for (unsigned int i = 0;; i++) {
+		long fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+
+		if (fd >= 0)
+			return (int)fd;
+		/* a rename raced with a RESOLVE_IN_ROOT walk: the kernel asks for another try */
+		if ((errno != EAGAIN && errno != EINTR) || i >= 128)
+			return -errno;
+	}
+}
+
+int os_open_in_root(int rootfd, const char *path, int flags, mode_t mode)
+{
+	return os_openat(rootfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int os_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
+{
+	_cleanup_close_ int fd = -EBADF;
+	_cleanup_free_ char *buf = NULL;
+	size_t len = 0, cap = 0;
+
+	fd = os_openat(dirfd, path, O_RDONLY | O_NOCTTY, 0, 0);
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		ssize_t n;
+
+		if (len + 1 >= cap) {
+			size_t want = cap ? cap * 2 : 4096;
+			char *p = realloc(buf, want);
+
+			if (!p)
+				return -ENOMEM;
+			buf = p;
+			cap = want;
+		}
+		n = read(fd, buf + len, cap - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len > max)
+			return -EFBIG;
+	}
+	buf[len] = '\0';
+	*ret = TAKE_PTR(buf);
+	if (ret_len)
+		*ret_len = len;
+	return 0;
+}
+
+int os_write_file_at(int dirfd, const char *path, const char *text)
+{
+	_cleanup_close_ int fd = os_openat(dirfd, path, O_WRONLY | O_NOCTTY, 0, 0);
+	size_t len = strlen(text);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = write(fd, text, len);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+int os_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* "dir/.name.XXXXXXXX.tmp"; a fixed suffix lets leftovers of a killed writer be recognised. */
+static int temp_name(const char *path, char **ret)
+{
+	const char *base = strrchr(path, '/');
+	_cleanup_free_ char *tmp = NULL;
+	uint32_t rnd;
+
+	base = base ? base + 1 : path;
+	if (getrandom(&rnd, sizeof(rnd), 0) != sizeof(rnd))
+		return -EIO;
+	if (asprintf(&tmp, "%.*s.%s.%08x.tmp", (int)(base - path), path, base, rnd) < 0)
+		return -ENOMEM;
+	*ret = TAKE_PTR(tmp);
+	return 0;
+}
+
+int os_fsync_dir(const char *path)
+{
+	_cleanup_close_ int fd = -EBADF;
+	_cleanup_free_ char *dir = strdup(path);
+	char *slash;
+
+	if (!dir)
+		return -ENOMEM;
+	slash = strrchr(dir, '/');
+	if (slash && slash != dir)
+		*slash = '\0';
+	fd = os_openat(AT_FDCWD, slash ? (slash == dir ? "/" : dir) : ".", O_RDONLY | O_DIRECTORY, 0, 0);
+	if (fd < 0)
+		return fd;
+	return RET_NERRNO(fsync(fd));
+}
+
+static int replace_file(const char *path, const void *data, size_t len, mode_t mode, bool durable)
+{
+	_cleanup_free_ char *tmp = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	int r = temp_name(path, &tmp);
+
+	if (r < 0)
+		return r;
+	fd = os_openat(AT_FDCWD, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, 0);
+	if (fd < 0)
+		return fd;
+	r = RET_NERRNO(fchmod(fd, mode));
+	if (r >= 0)
+		r = os_write_all(fd, data, len);
+	if (r >= 0 && durable)
+		r = RET_NERRNO(fsync(fd));
+	if (r >= 0)
+		r = RET_NERRNO(rename(tmp, path));
+	if (r < 0) {
+		(void)unlink(tmp);
+		return r;
+	}
+	return durable ? os_fsync_dir(path) : 0;
+}
+
+int os_replace_file(const char *path, const void *data, size_t len, mode_t mode)
+{
+	return replace_file(path, data, len, mode, true);
+}
+
+int os_replace_file_volatile(const char *path, const void *data, size_t len, mode_t mode)
+{
+	return replace_file(path, data, len, mode, false);
+}
+
+int os_mkdir_p(const char *path, mode_t mode)
+{
+	_cleanup_free_ char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *p = copy + (copy[0] == '/'); *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		/* what stands above the wanted directory is for passing through only */
+		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	if (mkdir(copy, mode) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+#define RM_DEPTH_MAX 2048
+
+static int rm_entry(int dirfd, const char *name, unsigned int depth);
+
+static int rm_children(int fd, unsigned int depth)
+{
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *de;
+	int r = 0;
+
+	d = fdopendir(fd);
+	if (!d) {
+		(void)safe_close(fd);
+		return -errno;
+	}
+	while ((de = readdir(d))) {
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
+			continue;
+		r = RET_GATHER(r, rm_entry(dirfd(d), de->d_name, depth + 1));
+	}
+	return r;
+}
+
+static int rm_entry(int dirfd, const char *name, unsigned int depth)
+{
+	int fd;
+	int r;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	if (depth > RM_DEPTH_MAX)
+		return -ELOOP;
+	fd = os_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0,
+		       RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = rm_children(fd, depth);
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = RET_GATHER(r, -errno);
+	return r;
+}
+
+int os_rm_rf_at(int dirfd, const char *name)
+{
+	_cleanup_free_ char *dir = NULL;
+	_cleanup_close_ int parent = -EBADF;
+	const char *slash = strrchr(name, '/');
+
+	if (!slash)
+		return rm_entry(dirfd, name, 0);
+	/* NO_XDEV speaks of the mount the walk starts on: start at the parent itself */
+	dir = strndup(name, slash == name ? 1 : (size_t)(slash - name));
+	if (!dir)
+		return -ENOMEM;
+	parent = os_openat(dirfd, dir, O_PATH | O_DIRECTORY, 0, 0);
+	if (parent < 0)
+		return parent == -ENOENT ? 0 : parent;
+	return rm_entry(parent, slash + 1, 0);
+}
+
+bool os_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+int os_cloexec_from(int from)
+{
+	return RET_NERRNO(syscall(SYS_close_range, (unsigned int)from, ~0U, CLOSE_RANGE_CLOEXEC));
+}
+
+int os_keep_on_exec(int fd)
+{
+	return RET_NERRNO(fcntl(fd, F_SETFD, 0));
+}
+
+int os_readlink(const char *path, char **ret)
+{
+	char buf[PATH_MAX];
+	ssize_t n = readlink(path, buf, sizeof(buf) - 1);
+	char *copy;
+
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	copy = strdup(buf);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}

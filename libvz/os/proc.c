@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Processes: raw clone3, pidfds, credentials of one thread.  glibc's set*id()
+ * broadcast to every thread of the process and its fork() runs atfork handlers;
+ * a library in somebody's daemon can use neither, hence the raw calls.
+ */
+#include "os/os.h"
+
+#include <grp.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+pid_t os_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+	int pidfd = -EBADF;
+	struct clone_args args = {
+		.flags = flags | (ret_pidfd ? CLONE_PIDFD : 0) | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+		.cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid < 0)
+		return -errno;
+	if (pid > 0 && ret_pidfd)
+		*ret_pidfd = pidfd;
+	return (pid_t)pid;
+}
+
+int os_pidfd_open(pid_t pid)
+{
+	return RET_NERRNO(syscall(SYS_pidfd_open, pid, 0));
+}
+
+int os_pidfd_kill(int pidfd, int sig)
+{
+	return RET_NERRNO(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+}
+
+uint64_t os_now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+int os_pidfd_wait(int pidfd, int timeout_ms)
+{
+	uint64_t end = timeout_ms < 0 ? 0 : os_now_ms() + (uint64_t)timeout_ms;
+
+	for (;;) {
+		struct pollfd p = { .fd = pidfd, .events = POLLIN };
+		int left = timeout_ms;
+		int n;
+
+		if (timeout_ms >= 0) {
+			uint64_t now = os_now_ms();
+
+			left = now < end ? (int)(end - now) : 0;
+		}
+		n = poll(&p, 1, left);
+		if (n >= 0)
+			return n > 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+int os_reap(pid_t pid, int *status)
+{
+	int st;
+
+	while (waitpid(pid, &st, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (status)
+		*status = st;
+	return 0;
+}
+
+int os_starttime(pid_t pid, uint64_t *ret)
+{
+	char path[64];
+	_cleanup_free_ char *text = NULL;
+	char *p;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	r = os_read_file_at(AT_FDCWD, path, 4096, &text, NULL);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	/* the command name may hold anything; what follows the last ')' is field 3 on */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (!p)
+		return -EBADMSG;
+	*ret = strtoull(p + 1, NULL, 10);
+	return 0;
+}
+
+int os_setresuid(uid_t r, uid_t e, uid_t s)
+{
+	return RET_NERRNO(syscall(SYS_setresuid, r, e, s));
+}
+
+int os_setresgid(gid_t r, gid_t e, gid_t s)
+{
+	return RET_NERRNO(syscall(SYS_setresgid, r, e, s));
+}
+
+int os_setgroups0(void)
+{
+	return RET_NERRNO(syscall(SYS_setgroups, 0, NULL));
+}
+
+/* setfsuid(2) has no error return: ask again whether it took. */
+int os_setfsuid(uid_t uid)
+{
+	(void)setfsuid(uid);
+	return (uid_t)setfsuid((uid_t)-1) == uid ? 0 : -EPERM;
+}
+
+int os_setfsgid(gid_t gid)
+{
+	(void)setfsgid(gid);
+	return (gid_t)setfsgid((gid_t)-1) == gid ? 0 : -EPERM;
+}
