@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# vz into nodes: built and staged on the machine, then unpacked inside the node, so that no
+# path of a node is ever followed from outside and both kinds of node are served alike.
+
+# Builds into STAGE; prints nothing when all is well.
+install_stage() {
+	local stage=$1 log=$STATE/install.$$.log
+	mkdir -p "$STATE"
+	if ! locked "$STATE/locks/build.$(sha256sum <<<"$TOP" | cut -c1-8)" \
+		make -C "$TOP" --no-print-directory install \
+		"DESTDIR=$stage" prefix=/usr sysconfdir=/etc localstatedir=/var >"$log" 2>&1; then
+		tail -n 30 "$log" >&2
+		rm -f "$log"
+		return 1
+	fi
+	rm -f "$log"
+}
+
+install_possible() { grep -qsE '^install[^=]*:' "$TOP/Makefile"; }
+
+# install_node NAME STAGE
+install_node() {
+	tar -C "$2" --owner=0 --group=0 --numeric-owner -cf - . |
+		node_exec "$1" sh -c 'tar -xf - -C / --keep-directory-symlink --no-overwrite-dir && ldconfig'
+}
+
+cmd_install() {
+	local name stage rc=0
+	[ $# -gt 0 ] || die_usage "install: which node?"
+	need_root
+	install_possible || die "no Makefile with a target 'install' in $TOP"
+	for name; do node_need_up "$name"; done
+	stage=$(mktemp -d)
+	install_stage "$stage" || rc=1
+	if [ "$rc" = 0 ]; then
+		for name; do install_node "$name" "$stage" || rc=1; done
+	fi
+	rm -rf "$stage"
+	[ "$rc" = 0 ] || die "vz is not installed"
+}
