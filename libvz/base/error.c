@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+_printf_(4, 0)
 static void fill(struct vz_error *e, int code, int exit, const char *fmt, va_list ap)
 {
 	e->code = code;
@@ -40,6 +41,7 @@ int vz_fail_exit(struct vz_error *e, int code, enum vz_exit exit, const char *fm
 	return code;
 }
 
+_printf_(4, 0)
 static void prepend(struct vz_error *e, int code, int exit, const char *fmt, va_list ap)
 {
 	char old[sizeof(e->text)];
