@@ -38,9 +38,10 @@ include $(wildcard libvz/module.mk vzctl/module.mk templates/module.mk tests/mod
 
 # ---- flags: ours are appended, whatever the caller's are ----
 # Goals that only need make itself must work on a machine without compiler and libraries.
+USER_CFLAGS := $(CFLAGS)
 BARE_GOALS := deps help clean distclean
 ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
-CC_ID := $(shell { echo '$(CC) $(CFLAGS) $(SAN)'; $(CC) --version; } 2>&1 | cksum | cut -d' ' -f1)
+CC_ID := $(shell { echo '$(CC) $(USER_CFLAGS) $(SAN)'; $(CC) --version; } 2>&1 | cksum | cut -d' ' -f1)
 # HARDEN_C, HARDEN_LD: what of tests/build/cc-features' list this compiler takes
 include $(O)/cc-$(CC_ID).mk
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS))
@@ -48,7 +49,7 @@ LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS))
 endif
 $(O)/cc-$(CC_ID).mk: tests/build/cc-features
 	@mkdir -p $(@D)
-	@tests/build/cc-features '$(SAN)' $(CC) $(CFLAGS) >$@
+	@tests/build/cc-features '$(SAN)' $(CC) $(USER_CFLAGS) >$@
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef \
 	-Wpointer-arith
