@@ -31,6 +31,10 @@ struct net_conf {
 int net_addr_parse(const char *s, struct net_addr *ret, struct vz_error *e) _must_check_;
 /* canonical text; prefix printed only when shorter than full */
 int net_addr_format(const struct net_addr *a, char **ret) _must_check_;
+/* "0.0.0.0", "::": parsed, but means "no address" and is skipped by net_up() and net_sync() */
+bool net_addr_is_unspecified(const struct net_addr *a);
+/* the same address, whatever the prefixes */
+bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
 
 /* Make the pair with its VE end (venet0) in the namespace of netns_fd, bring lo and venet0 up, set
  * addresses and default routes, host routes, source check. Called after a crashed start too: whatever
