@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -53,7 +54,7 @@ static const char *unusable(const struct net_addr *a)
 		return IN6_IS_ADDR_LOOPBACK(&a->v6) ? "is a loopback address" :
 		       IN6_IS_ADDR_MULTICAST(&a->v6) ? "is a multicast address" :
 		       IN6_IS_ADDR_LINKLOCAL(&a->v6) ? "is link-local and cannot be routed" :
-		       IN6_IS_ADDR_V4MAPPED(&a->v6) ? "is an IPv4-mapped address: give it as IPv4" :
+		       IN6_IS_ADDR_V4MAPPED(&a->v6) ? "is an IPv4-mapped address" :
 						      NULL;
 	v4 = be32toh(a->v4.s_addr);
 	return v4 && v4 >> 24 == 0 ? "is in 0.0.0.0/8" :
@@ -63,6 +64,10 @@ static const char *unusable(const struct net_addr *a)
 					NULL;
 }
 
+/* "'TEXT' WHY" with the exit class of a bad address */
+#define BAD(e, s, fmt, ...)                                                        \
+	vz_fail_exit(e, -EINVAL, VZ_EXIT_IP, "'%s' " fmt, s, ##__VA_ARGS__)
+
 int net_addr_parse(const char *s, struct net_addr *ret, struct vz_error *e)
 {
 	struct net_addr a = { .family = strchr(s, ':') ? AF_INET6 : AF_INET };
@@ -71,21 +76,19 @@ int net_addr_parse(const char *s, struct net_addr *ret, struct vz_error *e)
 	const char *why;
 
 	if (n >= sizeof(host))
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_IP, "'%s' is too long for an IP address", s);
+		return BAD(e, s, "is too long for an IP address");
 	memcpy(host, s, n);
 	host[n] = '\0';
-	if (inet_pton(a.family, host, a.family == AF_INET ? (void *)&a.v4 : (void *)&a.v6) != 1)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_IP,
-				    "'%s' is not an IP address: give 192.0.2.1, 192.0.2.1/24 or 2001:db8::1/64", s);
+	/* v4 and v6 share their place in the union */
+	if (inet_pton(a.family, host, &a.v6) != 1)
+		return BAD(e, s, "is not an IP address: give 192.0.2.1, 192.0.2.1/24 or 2001:db8::1/64");
 	a.prefix = full_prefix(a.family);
 	if (s[n] && parse_prefix(a.family, s + n + 1, &a.prefix) < 0)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_IP, "'%s': '%s' is not a prefix length (1..%u)%s",
-				    s, s + n + 1, full_prefix(a.family),
-				    a.family == AF_INET ? " or netmask" : "");
+		return BAD(e, s, "does not end in a prefix length (1..%u)%s",
+			   full_prefix(a.family), a.family == AF_INET ? " or a netmask" : "");
 	why = unusable(&a);
 	if (why)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_IP, "'%s' %s: give an address a container can use", s,
-				    why);
+		return BAD(e, s, "%s: a container cannot have it", why);
 	*ret = a;
 	return 0;
 }
@@ -106,7 +109,7 @@ int net_addr_format(const struct net_addr *a, char **ret)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (!inet_ntop(a->family, &a->v4, text, sizeof(text)))
+	if (!inet_ntop(a->family, &a->v6, text, sizeof(text)))
 		return -errno;
 	if (a->prefix == full_prefix(a->family))
 		return str_fmt(ret, "%s", text);
