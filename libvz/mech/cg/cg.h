@@ -44,7 +44,8 @@ int cg_root_find(const char *conf, char **ret, struct vz_error *e) _must_check_;
 
 /* Make ROOT/CTID and ROOT/CTID/ve (idempotent), enable the controllers that conf's finite limits need
  * (+ cpu, memory, pids, io, cpuset where there), chown the delegated files to base. A controller that is
- * needed but not there: -EOPNOTSUPP naming it and CGROUP_MISSING=warn, or a warning when missing_warn. */
+ * needed but not there: -EOPNOTSUPP naming it and CGROUP_MISSING=warn; with missing_warn it is left to
+ * cg_apply, which warns. What a dead VE left in CTID/ve is removed; a populated one is left alone. */
 int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid, gid_t gid,
 	    bool missing_warn, const struct logger *l, struct vz_error *e) _must_check_;
 /* dirfd of ROOT/CTID, -ENOENT when there is none */

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mech/cg in a cgroup of its own beneath the machine's v2 hierarchy; root only. */
+#include "mech/cg/cg.h"
+
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "base/str.h"
+#include "os/cgfs.h"
+#include "os/os.h"
+#include "test.h"
+
+#define CTID 4711
+#define BASE 100000
+
+static const struct cg_conf unlimited = {
+	.memory_max = CG_UNLIMITED,
+	.swap_max = CG_UNLIMITED,
+	.pids_max = CG_UNLIMITED,
+	.cpu_units = 1000,
+};
+
+static char *root;
+static struct vz_error err;
+#define E (vz_error_clear(&err), &err)
+static char last_warning[1024];
+
+static void remember(void *data, int level, const char *line)
+{
+	(void)data;
+	if (level == VZ_LOG_WARN)
+		(void)snprintf(last_warning, sizeof(last_warning), "%s", line);
+}
+
+static const struct logger logger = { .fn = remember, .level = VZ_LOG_WARN };
+
+/* A process in the VE's cgroup: 0 pauses, 1 is a fork bomb. */
+static pid_t spawn(int cgfd, bool bomb)
+{
+	int dirfd = cg_open_ve(cgfd, E), pidfd = -EBADF;
+	pid_t pid = os_clone(0, dirfd, &pidfd);
+
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* each parent waits for no one and at most a few hundred live at once */
+		while (bomb) {
+			pid_t p = fork();
+
+			if (p < 0 || (p == 0 && getpid() % 3 == 0))
+				_exit(0);
+			(void)usleep(500);
+			while (waitpid(-1, NULL, WNOHANG) > 0)
+				;
+		}
+		for (;;)
+			(void)pause();
+	}
+	(void)safe_close(dirfd);
+	(void)safe_close(pidfd);
+	return pid;
+}
+
+static bool owned_by(int fd, const char *file, uid_t uid)
+{
+	struct stat st;
+
+	return fstatat(fd, file, &st, 0) == 0 && st.st_uid == uid;
+}
+
+static void test_make(void)
+{
+	_cleanup_close_ int cgfd = -EBADF, ve = -EBADF, enter = -EBADF;
+
+	ok(cg_open(root, CTID) == -ENOENT, "no cgroup before it is made");
+	ok(cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E) == 0, "make: %s", err.text);
+	ok(cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E) == 0, "make again");
+	cgfd = cg_open(root, CTID);
+	ok(cgfd >= 0, "open");
+	ve = cg_open_ve(cgfd, E);
+	ok(ve >= 0, "open ve");
+	ok(owned_by(ve, ".", BASE) && owned_by(ve, "cgroup.procs", BASE) &&
+		   owned_by(ve, "cgroup.subtree_control", BASE),
+	   "ve is delegated");
+	ok(owned_by(ve, "cgroup.freeze", 0) && owned_by(cgfd, "cgroup.procs", 0),
+	   "limits and the outer cgroup are not");
+	enter = cg_open_enter(cgfd, BASE, BASE, E);
+	ok(enter >= 0 && owned_by(enter, "cgroup.procs", BASE), "vz.enter");
+	ok(cg_populated(cgfd) == 0, "empty");
+}
+
+static void test_kill(void)
+{
+	_cleanup_close_ int cgfd = cg_open(root, CTID);
+	pid_t pid = spawn(cgfd, false);
+	int r;
+
+	ok(pid > 0 && cg_populated(cgfd) == 1, "populated");
+	ok(cg_wait_empty(cgfd, 20) == -ETIMEDOUT, "wait_empty times out");
+	ok(cg_remove(root, CTID, E) == -EBUSY && strstr(err.text, "holds processes"),
+	   "remove refuses: %s", err.text);
+	ok(cg_freeze(cgfd, true, 1000, E) == 0, "freeze: %s", err.text);
+	ok(cg_freeze(cgfd, false, 1000, E) == 0, "thaw");
+	ok(cg_freeze(cgfd, true, 1000, E) == 0, "freeze again");
+	r = cg_kill(cgfd, 2000, E);
+	ok(r == 0, "kill what is frozen: %s", err.text);
+	ok(cg_populated(cgfd) == 0, "empty after kill");
+	(void)waitpid(pid, NULL, 0);
+	pid = spawn(cgfd, false);
+	ok(cg_freeze(cgfd, true, 1000, E) == 0 && cg_freeze(cgfd, false, 1000, E) == 0,
+	   "not frozen for the next one");
+	ok(cg_kill(cgfd, 2000, E) == 0, "kill");
+	(void)waitpid(pid, NULL, 0);
+}
+
+static void test_bomb(void)
+{
+	_cleanup_close_ int cgfd = cg_open(root, CTID);
+	int bad = 0;
+
+	for (int i = 0; i < 5; i++) {
+		pid_t pid = spawn(cgfd, true);
+
+		(void)usleep(20000);
+		bad += cg_kill(cgfd, 5000, E) != 0 || cg_populated(cgfd) != 0;
+		(void)waitpid(pid, NULL, 0);
+	}
+	ok(bad == 0, "cgroup.kill ends fork bombs without a freeze (%d of 5 failed)", bad);
+}
+
+static void test_nested(void)
+{
+	_cleanup_close_ int cgfd = cg_open(root, CTID), fd = cg_open_ve(cgfd, NULL);
+
+	for (int i = 0; i < 20; i++) {
+		int next = cgfs_mkdir(fd, "deeper", NULL);
+
+		(void)safe_close(fd);
+		fd = next;
+	}
+	ok(fd >= 0, "the VE nests cgroups");
+	ok(cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E) == 0, "make over a leftover");
+	(void)safe_close(fd);
+	fd = cg_open_ve(cgfd, NULL);
+	ok(cgfs_opendir(fd, "deeper") == -ENOENT, "leftovers are gone");
+	for (int i = 0; i < 100 && fd >= 0; i++) {
+		int next = cgfs_mkdir(fd, "d", NULL);
+
+		(void)safe_close(fd);
+		fd = next;
+	}
+	ok(fd == -EAGAIN, "depth is bounded (%d)", fd);
+	fd = -EBADF;
+	ok(cg_remove(root, CTID, E) == 0, "remove: %s", err.text);
+	ok(cg_remove(root, CTID, E) == 0, "remove what is gone");
+	ok(cg_open(root, CTID) == -ENOENT, "gone");
+}
+
+static bool has_limit(int cgfd, const char *file, const char *value)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return cgfs_read(cgfd, file, &text) == 0 && str_eq(text, value);
+}
+
+/* Where the controllers are: values arrive. Where not: the refusal and the warning name cause and way out. */
+static void test_limits(void)
+{
+	struct cg_conf c = unlimited;
+	_cleanup_close_ int cgfd = -EBADF;
+	int r;
+
+	c.memory_max = 64 << 20;
+	c.swap_max = 0;
+	c.pids_max = 50;
+	c.cpu_units = 2000;
+	c.cpu_percent = 250;
+	c.cpus = 2;
+	r = cg_make(root, CTID, &c, BASE, BASE, false, NULL, E);
+	if (r == -EOPNOTSUPP) {
+		ok(strstr(err.text, "no cgroup v2 memory controller for PHYSPAGES, SWAPPAGES") &&
+			   strstr(err.text, "CGROUP_MISSING=warn"),
+		   "refused: %s", err.text);
+		ok(cg_open(root, CTID) == -ENOENT, "a refused make leaves nothing");
+		ok(cg_make(root, CTID, &c, BASE, BASE, true, &logger, E) == 0, "made with missing_warn");
+		cgfd = cg_open(root, CTID);
+		ok(cg_apply(cgfd, &c, CG_ALL, true, &logger, E) == 0 && *last_warning, "warned: %s",
+		   last_warning);
+		ok(cg_apply(cgfd, &c, CG_ALL, false, &logger, E) == -EOPNOTSUPP, "refused live");
+		return;
+	}
+	ok(r == 0, "make with limits: %s", err.text);
+	cgfd = cg_open(root, CTID);
+	ok(cg_apply(cgfd, &c, CG_ALL, false, NULL, E) == 0, "apply: %s", err.text);
+	ok(has_limit(cgfd, "memory.max", "67108864"), "memory.max");
+	ok(has_limit(cgfd, "pids.max", "50"), "pids.max");
+	ok(has_limit(cgfd, "cpu.weight", "200"), "cpu.weight");
+	ok(has_limit(cgfd, "cpu.max", "200000 100000"), "cpu.max is the smaller of CPULIMIT and CPUS");
+	c.pids_max = 60;
+	c.cpumask = "no list";
+	ok(cg_apply(cgfd, &c, CG_ALL, false, NULL, E) < 0, "bad CPUMASK: %s", err.text);
+	ok(has_limit(cgfd, "pids.max", "50"), "the others are put back");
+	c.cpumask = NULL;
+	ok(cg_apply(cgfd, &unlimited, CG_MEM, false, NULL, E) == 0 &&
+		   has_limit(cgfd, "memory.max", "max") && has_limit(cgfd, "pids.max", "50"),
+	   "only what is named");
+}
+
+static void test_root(void)
+{
+	char *p = NULL;
+
+	ok(cg_root_find(NULL, &p, E) == 0 && strstr(p, "/vz"), "found %s", p ? p : err.text);
+	free(p);
+	ok(cg_root_find("relative", &p, E) == -EINVAL, "%s", err.text);
+	ok(cg_make("/tmp", CTID, &unlimited, 0, 0, false, NULL, E) == -EINVAL, "%s", err.text);
+}
+
+int main(void)
+{
+	_cleanup_free_ char *base = NULL, *dir = NULL;
+	int r;
+
+	if (geteuid() != 0 || cg_root_find(NULL, &base, E) < 0) {
+		skip("needs root and cgroup v2 %s", err.text);
+		return test_done();
+	}
+	if (asprintf(&dir, "%s-test.%d", base, (int)getpid()) < 0)
+		return EXIT_FAILURE;
+	root = dir;
+	test_root();
+	test_make();
+	test_kill();
+	test_bomb();
+	test_nested();
+	test_limits();
+	(void)!cg_remove(root, CTID, NULL);
+	r = RET_NERRNO(rmdir(root));
+	ok(r == 0, "nothing left in %s", root);
+	return test_done();
+}
