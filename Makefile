@@ -25,7 +25,8 @@ SCDOC ?= scdoc
 FUZZ_SECONDS ?= 20
 LIBS := libcap libmnl libnftnl libseccomp libarchive
 Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))';)
+QUIET := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+say = $(if $(V)$(QUIET),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))';)
 
 # ---- lists: module.mk files fill them ----
 MAN :=
