@@ -50,6 +50,9 @@ void tm_list_free(struct tm_info *v, size_t n);
 int tm_verify(const char *template_dir, const char *name, const struct tm_progress *p, const struct logger *l, struct vz_error *e) _must_check_;
 /* Remove archive and, when in_use(digest) says nobody stands on it, the store directory. */
 int tm_remove(const char *template_dir, const char *name, bool (*in_use)(void *, const char *digest), void *data, struct vz_error *e) _must_check_;
+/* Remove trees of the store that no name stands for and in_use(digest) denies (after an update). */
+int tm_gc(const char *template_dir, bool (*in_use)(void *, const char *digest), void *data,
+	  const struct logger *l, struct vz_error *e) _must_check_;
 
 /* Distribution data: <distdir>/<dist>.conf maps actions to scripts in <distdir>/scripts. */
 struct dist;
