@@ -64,7 +64,8 @@ override LDFLAGS += $(HARDEN_LD) -Wl,--gc-sections -Wl,--as-needed $(if $(SAN),-
 # ---- what is built ----
 objs = $(patsubst %.c,$(O)/%.o,$(1))
 LIBVZ_OBJS := $(call objs,$(LIBVZ_SRCS))
-TOOLS := $(VZCTL_TOOLS:%=$(O)/%)
+# beside the objects, which have $(O)/vzctl/ for themselves
+TOOLS := $(VZCTL_TOOLS:%=$(O)/bin/%)
 UNIT := $(UNIT_SRCS:%.c=$(O)/%)
 FUZZ := $(FUZZ_SRCS:%.c=$(O)/%)
 PUBLIC := $(wildcard libvz/include/vz/*.h)
@@ -90,7 +91,8 @@ $(O)/vz.pc: libvz/vz.pc.in $(O)/gen/build.h
 # Tools link the archive: a command's latency is mostly exec and relocation, so each carries
 # only what it uses and loads no library it does not call.
 define tool_rule
-$(O)/$(1): $(call objs,$($(1)_SRCS) $(VZCTL_COMMON)) $(O)/libvz.a
+$(O)/bin/$(1): $(call objs,$($(1)_SRCS) $(VZCTL_COMMON)) $(O)/libvz.a
+	$$(Q)mkdir -p $$(@D)
 	$$(call say,LD,$$@)$$(CC) $$(CFLAGS) $$(LDFLAGS) -pie -o $$@ $$^ $$(LIB_LIBS)
 endef
 $(foreach t,$(VZCTL_TOOLS),$(eval $(call tool_rule,$(t))))

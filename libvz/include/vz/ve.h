@@ -28,6 +28,7 @@ enum vz_flags {
 	VZ_SAVE = 1 << 6,        /* set */
 	VZ_RESTART = 1 << 7,     /* set --setmode restart */
 	VZ_IGNORE = 1 << 8,      /* set --setmode ignore */
+	VZ_REAPPLY = 1 << 9,     /* set --reset_ub: apply the stored beancounters, changed or not */
 };
 
 enum vz_state {

@@ -47,6 +47,14 @@ VZ_API struct vz *vz_free(struct vz *vz);
 /* Install the message function (default: none) and the highest level wanted. */
 VZ_API void vz_set_log(struct vz *vz, vz_log_fn *fn, void *data, int level);
 
+/*
+ * Make sure that the calling program runs from a read-only copy of its binary,
+ * so that nothing it meets inside a VE can write to the host's file through
+ * /proc/PID/exe: executes argv again from the copy where it does not yet.
+ * Call first thing, before descriptors are opened. 0: sealed.
+ */
+VZ_API int vz_seal_self(char **argv, struct vz_error *e);
+
 /* "0.1.0"; a constant. */
 VZ_API const char *vz_version(void);
 
