@@ -22,9 +22,9 @@ uint64_t sec_caps_wanted(const struct sec_conf *c);
  * and ambient empty, securebits default. Call as the VE's root after all privileged work. */
 int sec_caps_apply(const struct sec_conf *c, struct vz_error *e) _must_check_;
 
-/* The compiled filter for this configuration: from cachedir (root 0700, file named by a hash of the policy,
- * library and kernel versions; checked before use) or compiled and stored there. prog->filter is malloc'ed. */
-int sec_seccomp_get(const struct sec_conf *c, const char *cachedir, struct sock_fprog *prog, struct vz_error *e) _must_check_;
+/* The filter for this configuration; compiled within a fraction of a millisecond, so it is not kept on
+ * disk, where it would have to be trusted. prog->filter is malloc'ed. */
+int sec_seccomp_get(const struct sec_conf *c, struct sock_fprog *prog, struct vz_error *e) _must_check_;
 void sec_seccomp_done(struct sock_fprog *prog);
 /* Install in the calling thread without no_new_privs (needs CAP_SYS_ADMIN in its user namespace). */
 int sec_seccomp_load(const struct sock_fprog *prog, struct vz_error *e) _must_check_;

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mech/sec: children put it on themselves and try. What needs privileges is skipped without root. */
+#include "mech/sec/sec.h"
+
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "mech/sec/table.h"
+#include "os/os.h"
+#include "test.h"
+
+#define PASSES 0
+#define BIT(cap) ((uint64_t)1 << (cap))
+
+static struct vz_error err;
+static const struct sec_conf plain = { .userns = true };
+static const struct sec_conf open_conf = { .userns = true, .nesting = true, .nomigrate = true };
+static const struct sec_conf privileged = { .userns = false };
+static const struct sec_conf with_time = { .userns = false, .cap_on = BIT(CAP_SYS_TIME) };
+
+struct attempt {
+	const char *what;
+	const struct sec_conf *conf;
+	long nr;
+	long arg[6];
+	int want; /* errno, or PASSES: anything the filter does not say */
+};
+
+/* clang-format off */
+static const struct attempt attempts[] = {
+	{ "getppid", &plain, SYS_getppid, { 0 }, PASSES },
+	{ "unknown call 1000", &plain, 1000, { 0 }, ENOSYS },
+	{ "x32 getppid", &plain, 0x40000000 + SYS_getppid, { 0 }, ENOSYS },
+	{ "bpf", &plain, SYS_bpf, { 9999 }, EPERM },
+	{ "bpf with nomigrate", &open_conf, SYS_bpf, { 9999 }, EINVAL },
+	{ "io_uring_setup", &plain, SYS_io_uring_setup, { 0 }, EPERM },
+	{ "io_uring_enter", &plain, SYS_io_uring_enter, { -1 }, EPERM },
+	{ "memfd_secret", &plain, 447, { 0xff }, EPERM },
+	{ "userfaultfd", &plain, SYS_userfaultfd, { 0xfff }, EPERM },
+	{ "perf_event_open", &plain, SYS_perf_event_open, { 0 }, EPERM },
+	{ "perf_event_open with nomigrate", &open_conf, SYS_perf_event_open, { 0 }, EFAULT },
+	{ "kexec_load", &plain, SYS_kexec_load, { 0 }, EPERM },
+	{ "open_by_handle_at", &plain, SYS_open_by_handle_at, { 0 }, EPERM },
+	{ "open_by_handle_at when all is open", &open_conf, SYS_open_by_handle_at, { 0 }, EPERM },
+	{ "init_module", &privileged, SYS_init_module, { 0 }, EPERM },
+	{ "swapon", &plain, SYS_swapon, { 0 }, EPERM },
+	{ "clock_settime", &privileged, SYS_clock_settime, { CLOCK_REALTIME, 0 }, EPERM },
+	{ "clock_settime with CAP_SYS_TIME", &with_time, SYS_clock_settime, { CLOCK_REALTIME, 0 }, EFAULT },
+	{ "syslog", &plain, SYS_syslog, { 10 }, EPERM },
+	{ "quotactl", &plain, SYS_quotactl, { 0 }, EPERM },
+	{ "acct", &plain, SYS_acct, { 1 }, EPERM },
+	{ "iopl", &plain, SYS_iopl, { 0 }, EPERM },
+	{ "unshare of nothing", &plain, SYS_unshare, { 0 }, PASSES },
+	{ "fsopen", &plain, SYS_fsopen, { 0 }, PASSES },
+	{ "clone3", &plain, SYS_clone3, { 0 }, EINVAL },
+	{ "fchmodat2 (too new for old libseccomp)", &plain, 452, { -1 }, PASSES },
+	{ "socket unix", &plain, SYS_socket, { AF_UNIX, SOCK_STREAM, 0 }, PASSES },
+	{ "socket inet", &plain, SYS_socket, { AF_INET, SOCK_STREAM, 0 }, PASSES },
+	{ "socket inet, high bits set", &plain, SYS_socket, { 0x100000000 | AF_INET, SOCK_STREAM, 0 }, PASSES },
+	{ "socket vsock", &plain, SYS_socket, { AF_VSOCK, SOCK_STREAM, 0 }, EAFNOSUPPORT },
+	{ "socket alg", &plain, SYS_socket, { AF_ALG, SOCK_SEQPACKET, 0 }, EAFNOSUPPORT },
+	{ "socket mptcp", &plain, SYS_socket, { AF_INET, SOCK_STREAM, 262 }, EPROTONOSUPPORT },
+	{ "request_key with callout", &plain, SYS_request_key, { 1, 1, 1L << 40 }, EPERM },
+	{ "request_key without", &plain, SYS_request_key, { 1, 1, 0 }, EFAULT },
+	{ "keyctl get keyring id", &plain, SYS_keyctl, { 0, -3, 0 }, PASSES },
+	{ "keyctl dh compute", &plain, SYS_keyctl, { 23 }, EPERM },
+	{ "seccomp notify", &plain, SYS_seccomp, { 1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0 }, EPERM },
+	{ "seccomp", &plain, SYS_seccomp, { 1, 0, 0 }, EFAULT },
+	{ "seccomp notify with nesting", &open_conf, SYS_seccomp, { 1, SECCOMP_FILTER_FLAG_NEW_LISTENER, 0 }, EFAULT },
+};
+/* clang-format on */
+
+/* In the child: without CAP_SYS_ADMIN a filter wants no_new_privs. Exit status is errno. */
+static int try_call(const struct attempt *a, const struct sock_fprog *prog)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		const long *g = a->arg;
+
+		if (geteuid() != 0)
+			(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (sec_seccomp_load(prog, NULL) < 0)
+			_exit(255);
+		errno = 0;
+		if (syscall(a->nr, g[0], g[1], g[2], g[3], g[4], g[5]) >= 0)
+			_exit(0);
+		_exit(errno);
+	}
+	(void)waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+}
+
+static void test_calls(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
+		const struct attempt *a = &attempts[i];
+		struct sock_fprog prog = { 0 };
+		int got = sec_seccomp_get(a->conf, &prog, &err) < 0 ? 255 : try_call(a, &prog);
+
+		/* a call let through may fail as the kernel likes, but not in the filter's words */
+		ok(a->want == PASSES ? got != ENOSYS && got != EPERM && got < 255 : got == a->want,
+		   "%s: %s", a->what, got < 255 ? strerror(got) : "no result");
+		sec_seccomp_done(&prog);
+	}
+}
+
+static int run_filtered(const char *path)
+{
+	struct sock_fprog prog = { 0 };
+	int status = -1;
+	pid_t pid;
+
+	if (sec_seccomp_get(&plain, &prog, &err) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		if (geteuid() != 0)
+			(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (sec_seccomp_load(&prog, NULL) < 0)
+			_exit(99);
+		(void)execl(path, path, (char *)NULL);
+		_exit(98);
+	}
+	(void)waitpid(pid, &status, 0);
+	sec_seccomp_done(&prog);
+	return status;
+}
+
+static void test_table(void)
+{
+	int bad = 0;
+
+	for (size_t i = 0; i < sec_table_len; i++) {
+		bad += !sec_table[i].reason || !*sec_table[i].reason;
+		bad += sec_table[i].names[strlen(sec_table[i].names) - 1] == ' ';
+		bad += strstr(sec_table[i].names, "  ") != NULL;
+	}
+	ok(bad == 0, "each row has a reason and clean names");
+}
+
+/* Lines of /proc/self/status a child writes after sec_caps_apply. */
+struct caps {
+	uint64_t inh, prm, eff, bnd, amb;
+	long securebits;
+	int code;
+};
+
+static uint64_t field(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	return p ? strtoull(p + strlen(key), NULL, 16) : UINT64_MAX;
+}
+
+static void report_caps(int fd, int code)
+{
+	_cleanup_free_ char *text = NULL;
+	struct caps c = { .code = code, .securebits = prctl(PR_GET_SECUREBITS) };
+
+	if (os_read_file_at(AT_FDCWD, "/proc/self/status", 65536, &text, NULL) == 0) {
+		c.inh = field(text, "CapInh:");
+		c.prm = field(text, "CapPrm:");
+		c.eff = field(text, "CapEff:");
+		c.bnd = field(text, "CapBnd:");
+		c.amb = field(text, "CapAmb:");
+	}
+	(void)!write(fd, &c, sizeof(c));
+}
+
+/* As the manager's child: full sets, a raised inheritable and ambient capability and odd securebits (T20). */
+static struct caps apply_in_child(const struct sec_conf *conf, int unshare_flags)
+{
+	struct caps c = { .code = -1 };
+	int fds[2];
+	pid_t pid;
+
+	if (pipe(fds) < 0)
+		return c;
+	pid = fork();
+	if (pid == 0) {
+		struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+		struct __user_cap_data_struct d[2];
+
+		if (unshare_flags && unshare(unshare_flags) < 0)
+			_exit(1);
+		(void)syscall(SYS_capget, &h, d);
+		d[0].inheritable |= 1U << CAP_NET_RAW;
+		(void)syscall(SYS_capset, &h, d);
+		(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_RAW, 0, 0);
+		(void)prctl(PR_SET_SECUREBITS, 1 << 4); /* SECBIT_KEEP_CAPS */
+		report_caps(fds[1], sec_caps_apply(conf, NULL));
+		_exit(0);
+	}
+	(void)!read(fds[0], &c, sizeof(c));
+	(void)waitpid(pid, NULL, 0);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	return c;
+}
+
+static void check_caps(const char *what, const struct sec_conf *conf, int unshare_flags)
+{
+	struct caps c = apply_in_child(conf, unshare_flags);
+	uint64_t want = sec_caps_wanted(conf);
+
+	ok(c.code == 0, "%s: applied (%d)", what, c.code);
+	ok(c.inh == 0 && c.amb == 0 && c.securebits == 0, "%s: nothing inheritable or ambient, securebits default",
+	   what);
+	ok((c.bnd & ~want) == 0 && (c.prm & ~want) == 0 && c.prm == c.eff, "%s: no more than wanted", what);
+	ok(unshare_flags ? c.bnd == want && c.prm == want : (c.bnd & BIT(CAP_SYS_ADMIN)) != 0,
+	   "%s: no less (%llx)", what, (unsigned long long)c.prm);
+}
+
+static void test_caps(void)
+{
+	const struct sec_conf off = { .userns = true, .cap_off = BIT(CAP_NET_RAW) };
+
+	ok(!(sec_caps_wanted(&plain) & (BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_TIME) | BIT(CAP_MAC_ADMIN))),
+	   "host powers are not wanted");
+	ok(sec_caps_wanted(&plain) & BIT(CAP_SYS_BOOT), "CAP_SYS_BOOT stays: reboot ends the VE");
+	ok(sec_caps_wanted(&with_time) & BIT(CAP_SYS_TIME), "cap_on wins");
+	ok(!(sec_caps_wanted(&off) & BIT(CAP_NET_RAW)), "cap_off wins");
+	ok(!(sec_caps_wanted(&privileged) & ~sec_caps_wanted(&plain)), "a privileged VE has no more");
+	if (geteuid() != 0) {
+		skip("setting capabilities needs root");
+		return;
+	}
+	check_caps("privileged", &privileged, 0);
+	check_caps("user namespace", &plain, CLONE_NEWUSER);
+}
+
+static double now_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static void measure(void)
+{
+	struct sock_fprog prog = { 0 };
+	double t0 = now_us(), t1, t2;
+	pid_t pid;
+
+	for (int i = 0; i < 20; i++) {
+		sec_seccomp_done(&prog);
+		if (sec_seccomp_get(&plain, &prog, &err) < 0)
+			return;
+	}
+	t1 = now_us();
+	pid = fork();
+	if (pid == 0) {
+		if (geteuid() != 0)
+			(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		t2 = now_us();
+		if (sec_seccomp_load(&prog, NULL) == 0)
+			printf("# load %.0f us\n", now_us() - t2);
+		fflush(stdout);
+		_exit(0);
+	}
+	(void)waitpid(pid, NULL, 0);
+	printf("# %u instructions, compile %.0f us\n", prog.len, (t1 - t0) / 20);
+	sec_seccomp_done(&prog);
+}
+
+int main(void)
+{
+	test_table();
+	test_caps();
+	test_calls();
+	ok(run_filtered("/bin/true") == 0, "/bin/true runs");
+	measure();
+	return test_done();
+}
