@@ -22,7 +22,8 @@
 struct job {
 	uint32_t ctid;
 	int64_t order; /* BOOTORDER, -1: unset, which is last */
-	pid_t pid;     /* 0: not running now */
+	bool running;  /* before we did anything */
+	pid_t pid;     /* of the child at work, 0: none */
 	int result;
 };
 
@@ -61,6 +62,13 @@ static bool wanted_at_boot(struct vz_ve *ve)
 	return strcmp(onboot, "yes") == 0 || access(marker, F_OK) == 0;
 }
 
+static bool is_running(struct vz_ve *ve)
+{
+	int s = vz_ve_status(ve, NULL);
+
+	return s >= 0 && (s & VZ_RUNNING);
+}
+
 static bool wanted_at_shutdown(struct vz_ve *ve)
 {
 	int s = vz_ve_status(ve, NULL);
@@ -97,7 +105,8 @@ static int collect(struct vz *vz, bool (*wanted)(struct vz_ve *), struct jobs *r
 		order = value_of(ve, "BOOTORDER", "-1");
 		if (wanted(ve))
 			ret->v[ret->n++] = (struct job){ .ctid = ids[i],
-							 .order = strtoll(order, NULL, 10) };
+							 .order = strtoll(order, NULL, 10),
+							 .running = is_running(ve) };
 		vz_ve_free(ve);
 	}
 	free(ids);
@@ -252,8 +261,11 @@ static void set_markers(const struct jobs *jobs)
 	(void)!mkdir(MARKER_DIR, 0755);
 	for (size_t i = 0; i < jobs->n; i++) {
 		_cleanup_free_ char *path = marker_path(jobs->v[i].ctid);
-		int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		int fd;
 
+		if (!jobs->v[i].running)
+			continue;
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 		if (fd < 0)
 			log_say(VZ_LOG_WARN, "CT %u will not be started at boot: create %s: %s",
 				jobs->v[i].ctid, path, strerror(errno));
@@ -262,14 +274,10 @@ static void set_markers(const struct jobs *jobs)
 	}
 }
 
-/* vz_ve_stop() with VZ_SKIP_UMOUNT unset also unmounts; a mounted, stopped VE only needs the latter. */
+/* Stopping unmounts too; a VE that is only mounted needs just that. */
 static int stop_or_umount(struct vz_ve *ve, unsigned int flags, struct vz_error *e)
 {
-	int s = vz_ve_status(ve, e);
-
-	if (s < 0)
-		return s;
-	return s & VZ_RUNNING ? vz_ve_stop(ve, flags, e) : vz_ve_umount(ve, 0, e);
+	return is_running(ve) ? vz_ve_stop(ve, flags, e) : vz_ve_umount(ve, 0, e);
 }
 
 static int run_shutdown(struct cli *c, struct vz_error *e)

@@ -8,21 +8,23 @@
 #include "cmd.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/wait.h>
 
 /* The words with single blanks between; an empty one becomes ''. */
 static char *join(int argc, char **argv)
 {
-	char *out = NULL;
-	size_t len = 0;
-	_cleanup_fclose_ FILE *f = open_memstream(&out, &len);
+	size_t len = 1;
+	char *out, *p;
 
-	for (int i = 0; f && i < argc; i++)
-		fprintf(f, "%s%s", i ? " " : "", *argv[i] ? argv[i] : "''");
-	if (!f || fflush(f) != 0)
-		return NULL;
+	for (int i = 0; i < argc; i++)
+		len += strlen(argv[i]) + 3;
+	p = out = xcalloc(len, 1);
+	for (int i = 0; i < argc; i++) {
+		if (i)
+			*p++ = ' ';
+		p = stpcpy(p, *argv[i] ? argv[i] : "''");
+	}
 	return out;
 }
 
@@ -52,13 +54,10 @@ static int run_exec(struct cli *c, struct vz_error *e)
 
 	if (r < 0)
 		return r;
-	if (c->argc == 1 && strcmp(c->argv[0], "-") == 0) {
+	if (c->argc == 1 && strcmp(c->argv[0], "-") == 0)
 		argv[1] = "-s";
-	} else {
+	else
 		argv[2] = line = join(c->argc, c->argv);
-		if (!line)
-			return cli_fail(e, VZ_EXIT_NOMEM, "out of memory");
-	}
 	r = vz_ve_exec(c->ve, argv, NULL, e);
 	return r < 0 ? r : exec_status(r, lossy);
 }
@@ -115,8 +114,6 @@ static int run_enter(struct cli *c, struct vz_error *e)
 		if (c->argc < 2)
 			return cli_fail(e, VZ_EXIT_SYNTAX, "option '--exec' requires an argument");
 		line = join(c->argc - 1, c->argv + 1);
-		if (!line)
-			return cli_fail(e, VZ_EXIT_NOMEM, "out of memory");
 	} else if (c->argc > 0) {
 		return cli_fail(e, VZ_EXIT_SYNTAX,
 				"enter: unexpected argument '%s' (did you mean --exec?)",

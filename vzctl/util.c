@@ -110,8 +110,8 @@ void nearest_try(struct nearest *n, const char *candidate)
 	size_t len = strlen(n->word);
 	unsigned int d = distance(n->word, candidate);
 
-	/* One typing error per three characters; a word begun right is near too. */
-	if (d > 1 + len / 3 && !(len >= 3 && strncmp(n->word, candidate, len) == 0))
+	/* One typing error per four characters; a word begun right is near too. */
+	if (d > (len < 4 ? 1 : 1 + len / 4) && !(len >= 3 && strncmp(n->word, candidate, len) == 0))
 		return;
 	if (!n->best || d < n->distance) {
 		n->best = candidate;
