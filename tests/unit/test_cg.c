@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "base/str.h"
@@ -206,6 +207,72 @@ static void test_limits(void)
 	   "only what is named");
 }
 
+/* errno of opening (a node of) a device from within the cgroup; the nodes are made there as well. */
+static int try_device(int cgfd, char type, unsigned int major, unsigned int minor)
+{
+	int dirfd = cg_open_ve(cgfd, E), pidfd = -EBADF, status = 0;
+	pid_t pid = os_clone(0, dirfd, &pidfd);
+
+	if (pid == 0) {
+		char path[64];
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "/tmp/vz-test-dev.%d", (int)getpid());
+		if (mknod(path, (type == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev(major, minor)) < 0)
+			_exit(200);
+		errno = 0;
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		status = fd < 0 ? errno : 0;
+		(void)unlink(path);
+		_exit(status);
+	}
+	(void)safe_close(dirfd);
+	(void)safe_close(pidfd);
+	(void)waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_devices(void)
+{
+	static const struct cg_dev_rule more[] = {
+		{ 'c', 1, 1, CG_DEV_READ | CG_DEV_WRITE },
+		{ 'b', 7, -1, CG_DEV_READ },
+	};
+	_cleanup_close_ int cgfd = -EBADF;
+	int r;
+
+	ok(cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E) == 0, "make");
+	cgfd = cg_open(root, CTID);
+	r = cg_devices(cgfd, NULL, 0, E);
+	ok(r == 0, "device rules: %s", err.text);
+	ok(try_device(cgfd, 'c', 1, 3) == 0, "null opens");
+	ok(try_device(cgfd, 'c', 1, 5) == 0, "zero opens");
+	ok(try_device(cgfd, 'c', 1, 1) == EPERM, "mem: node made, open denied");
+	ok(try_device(cgfd, 'c', 1, 11) == EPERM, "kmsg denied");
+	ok(try_device(cgfd, 'b', 7, 0) == EPERM, "loop denied");
+	ok(try_device(cgfd, 'b', 1, 3) == EPERM, "a block device with null's numbers denied");
+	for (int i = 0; i < 70; i++)
+		r = RET_GATHER(r, cg_devices(cgfd, more, ARRAY_SIZE(more), E));
+	ok(r == 0, "rules replaced 70 times (64 is the kernel's limit of programs): %s", err.text);
+	ok(try_device(cgfd, 'c', 1, 1) != EPERM, "mem granted");
+	ok(try_device(cgfd, 'b', 7, 0) == EPERM, "loop is granted for reading only");
+	ok(cg_devices(cgfd, NULL, 0, E) == 0 && try_device(cgfd, 'c', 1, 1) == EPERM, "taken back");
+}
+
+static void test_stat(void)
+{
+	_cleanup_close_ int cgfd = cg_open(root, CTID);
+	pid_t a = spawn(cgfd, false), b = spawn(cgfd, false);
+	struct cg_stat st;
+
+	ok(cg_stat(cgfd, &st) == 0, "stat");
+	ok(st.pids == 2, "two tasks, counted or read (%llu)", (unsigned long long)st.pids);
+	ok(st.cpu_user_us != UINT64_MAX, "cpu time is always there");
+	ok(cg_kill(cgfd, 2000, E) == 0, "kill");
+	(void)waitpid(a, NULL, 0);
+	(void)waitpid(b, NULL, 0);
+}
+
 static void test_root(void)
 {
 	char *p = NULL;
@@ -233,6 +300,9 @@ int main(void)
 	test_kill();
 	test_bomb();
 	test_nested();
+	test_devices();
+	test_stat();
+	ok(cg_remove(root, CTID, E) == 0, "remove");
 	test_limits();
 	(void)!cg_remove(root, CTID, NULL);
 	r = RET_NERRNO(rmdir(root));

@@ -57,7 +57,8 @@ int cg_open_enter(int cgfd, uid_t uid, gid_t gid, struct vz_error *e) _must_chec
 /* Write the limits named by what; on failure those written are put back. */
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, bool missing_warn,
 	     const struct logger *l, struct vz_error *e) _must_check_;
-/* Allow-list of device rules as a BPF_PROG_TYPE_CGROUP_DEVICE program on CTID; replaces the previous one. */
+/* Device access: what every VE has (null, zero, full, random, tty, pts, fuse, tun; mknod of anything) and
+ * these rules, as a BPF program on CTID which replaces the previous one in one step. */
 int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_error *e) _must_check_;
 /* 1 populated, 0 empty, negative errno */
 int cg_populated(int cgfd) _must_check_;
@@ -77,7 +78,8 @@ struct cg_stat {
 /* One reading of everything; what the kernel does not have is UINT64_MAX. pids falls back to counting. */
 int cg_stat(int cgfd, struct cg_stat *ret) _must_check_;
 /* Register ROOT/CTID with systemd (transient scope vz-CTID.scope, Delegate=yes, holding pid) when the host
- * is run by systemd; 0 when it is not. *ret_root = the directory to use as ROOT afterwards (NULL: unchanged). */
+ * is run by systemd; 1 done, 0 when the host is not. *ret_root = the directory to use as ROOT afterwards (NULL:
+ * unchanged). pid sits in its leaf "monitor" then; the scope ends with the last process beneath it. */
 int cg_systemd_scope(uint32_t ctid, pid_t pid, char **ret_root, struct vz_error *e) _must_check_;
 
 #endif
