@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# NAMESERVER and SEARCHDOMAIN (blank-separated) into /etc/resolv.conf, replacing a link to some
+# service's own file.
+[ -n "${NAMESERVER:-}${SEARCHDOMAIN:-}" ] || exit 0
+
+text=$(
+	[ -z "${SEARCHDOMAIN:-}" ] || printf 'search %s\n' "$SEARCHDOMAIN"
+	for ns in ${NAMESERVER:-}; do
+		printf 'nameserver %s\n' "$ns"
+	done
+)
+if [ ! -L /etc/resolv.conf ] && [ "$(cat /etc/resolv.conf 2>/dev/null)" = "$text" ]; then
+	exit 0
+fi
+printf '%s\n' "$text" | put_file /etc/resolv.conf
