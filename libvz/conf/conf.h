@@ -62,6 +62,8 @@ struct dev_rule {
 /* The effective configuration of one VE.  Zeroed = nothing set. */
 struct ve_config {
 	uint8_t *origin; /* enum conf_origin per row of the table (param_count() bytes) */
+	uint32_t ctid;   /* what $VEID in paths stands for */
+	char *bad;       /* the first value of the files that could not be used, as a message */
 
 	struct ubc ubc[UBC_COUNT];
 	uint32_t cpuunits;      /* 8..500000, default 1000 */
@@ -91,8 +93,9 @@ struct ve_config {
 	uint32_t ioprio;
 	uint64_t iolimit;        /* bytes/s */
 	uint32_t iopslimit;
-	/* parameters without a mechanism here live as text only (param_get) */
-	char **text;             /* param_count() slots for rows of type text/ignored without .off */
+	/* param_count() slots: the value of rows without a member above, and the file form of
+	 * values that are kept resolved ($VEID, inherit) */
+	char **text;
 };
 
 enum feature_bit { FEAT_SYSFS, FEAT_NFS, FEAT_SIT, FEAT_IPIP, FEAT_PPP, FEAT_IPGRE, FEAT_BRIDGE,
@@ -137,6 +140,8 @@ int conf_file_save(const struct conf_file *f, const char *path, struct vz_error 
 /* path NULL: $VZ_CONF_DIR/vz.conf or /etc/vz/vz.conf. Exit class VZ_EXIT_VZCONF. */
 int host_config_load(struct host_config *h, const char *path, const struct logger *l, struct vz_error *e) _must_check_;
 void host_config_done(struct host_config *h);
+/* Effective value of a key of vz.conf as text, NULL where there is none; borrowed. */
+const char *host_config_get(const struct host_config *h, const char *key);
 
 void ve_config_init(struct ve_config *c);
 void ve_config_done(struct ve_config *c);
@@ -152,9 +157,14 @@ int ve_config_load(struct ve_config *c, const struct host_config *h, uint32_t ct
 int ve_config_merge_file(struct ve_config *c, const struct host_config *h, uint32_t ctid, const char *path, const struct logger *l, struct vz_error *e) _must_check_;
 /* Write every row whose origin is FROM_CLI (or marked by ve_config_touch) into CTID.conf, keep the rest byte for byte. */
 int ve_config_save(const struct ve_config *c, const struct host_config *h, uint32_t ctid, struct vz_error *e) _must_check_;
+/* Mark a row whose member was assigned directly (uid_base), so that ve_config_save writes it. */
+int ve_config_touch(struct ve_config *c, const char *key) _must_check_;
+/* What start needs: VE_ROOT (22), VE_PRIVATE (23), all beancounters (28), no unusable value (85). */
+int ve_config_check(const struct ve_config *c, struct vz_error *e) _must_check_;
 /* Copy the sample to CTID.conf atomically (exit class VZ_EXIT_SAMPLE). */
 int ve_config_from_sample(const struct host_config *h, uint32_t ctid, const char *sample, struct vz_error *e) _must_check_;
 
+#define VE_IDS 65536U /* ids a VE's range holds */
 /* Pick the lowest free id range for a new VE, looking at all CTID.conf; caller holds the id lock. */
 int ve_config_alloc_ids(const struct host_config *h, uint32_t *ret_base, struct vz_error *e) _must_check_;
 /* All CTIDs that have a configuration, ascending; caller frees. 0 (the host) is left out. */
@@ -167,6 +177,18 @@ int name_set(const struct host_config *h, uint32_t ctid, const char *old, const 
 /* CTID or name from the command line ("CT ID missing"/"Bad CT ID x", VZ_EXIT_VALUE). */
 int ctid_resolve(const struct host_config *h, const char *arg, uint32_t *ret, struct vz_error *e) _must_check_;
 
+/* ---- changes (changes.c): option=value pairs in order ---- */
+struct vz_changes;
+int changes_new(struct vz_changes **ret) _must_check_;
+struct vz_changes *changes_free(struct vz_changes *c);
+/* -ENOENT for an unknown option, with the nearest name */
+int changes_add(struct vz_changes *c, const char *opt, const char *value, struct vz_error *e) _must_check_;
+size_t changes_count(const struct vz_changes *c); /* NULL is empty */
+/* Parse all into c, check what the values must fulfil together. On failure c is half changed: use a copy. */
+int changes_apply(const struct vz_changes *ch, struct ve_config *c, const struct host_config *h, struct vz_error *e) _must_check_;
+/* Last value given for an option, NULL when it is not there. */
+const char *changes_get(const struct vz_changes *c, const char *opt);
+
 /* ---- the table (param.c, param_table.c) ---- */
 struct param;
 size_t param_count(void);
@@ -175,6 +197,8 @@ const struct param *param_by_key(const char *key);  /* also aliases */
 const struct param *param_by_opt(const char *opt);  /* long option without dashes, also aliases */
 size_t param_index(const struct param *p);
 enum apply_group param_group(const struct param *p);
+const char *param_key(const struct param *p); /* NULL for options that are no parameter of a file */
+unsigned int param_flags(const struct param *p); /* enum vz_param_flags */
 bool param_is_set(const struct ve_config *c, const struct param *p);
 /* Parse text in command line syntax into c (incremental for ipadd/ipdel, lists appended), origin FROM_CLI. */
 int param_parse_opt(struct ve_config *c, const struct host_config *h, const struct param *p, const char *opt, const char *value, struct vz_error *e) _must_check_;
