@@ -62,6 +62,16 @@ const struct param *param_by_opt(const char *opt)
 	return NULL;
 }
 
+const char *param_word(const struct param *p, size_t k)
+{
+	if (p->type->word)
+		return p->type->word(k);
+	for (size_t i = 0; p->words && p->words[i]; i++)
+		if (i == k)
+			return p->words[i];
+	return NULL;
+}
+
 /* The row that owns the value an option edits. */
 static const struct param *owner(const struct param *p)
 {

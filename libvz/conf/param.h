@@ -28,6 +28,7 @@ struct vz_type {
 	const char *metavar;
 	size_t size;
 	bool text; /* the value is a char * in file form */
+	const char *(*word)(size_t k); /* words all values of the type are made of; NULL: see the row */
 	enum param_merge merge;
 	/* v holds the value to edit (MERGE_*) or zeroes; on failure it is thrown away */
 	int (*parse)(const struct param_ctx *x, const char *s, void *v, struct vz_error *e);
@@ -102,8 +103,7 @@ union param_value {
 int param_value_parse(const struct param *p, const char *s, union param_value *v, struct vz_error *e) _must_check_;
 void param_value_done(const struct param *p, union param_value *v);
 
-/* Names of on/off bits. */
-const char *capability_name(unsigned int bit); /* upper case, NULL past the end or unused */
-const char *feature_name(unsigned int bit);
+/* k-th word a value of p is chosen from or made of, NULL past the end. */
+const char *param_word(const struct param *p, size_t k);
 
 #endif

@@ -348,7 +348,8 @@ const struct param param_table[] = {
 	  .group = APPLY_UBC, .section = S_BEANCOUNTERS,
 	  .flags = VZ_PARAM_VE | VZ_PARAM_LIVE,
 	  .help = "Directory and inode caches",
-	  .doc = "Shown from memory.stat; the limit is covered by PHYSPAGES." },
+	  .doc = "Shown from memory.stat; the limit is covered by PHYSPAGES. The old key DCACHE is read "
+		"too." },
 	{ .key = "NUMTCPSOCK", .opt = "numtcpsock", .type = &type_ubc_items,
 	  .off = VE(ubc[UBC_NUMTCPSOCK]), .unit = "items", .example = "360:360",
 	  .group = APPLY_UBC, .section = S_BEANCOUNTERS,
@@ -415,7 +416,8 @@ const struct param param_table[] = {
 	  .group = APPLY_UBC, .section = S_BEANCOUNTERS,
 	  .flags = VZ_PARAM_VE | VZ_PARAM_LIVE,
 	  .help = "Firewall rules",
-	  .doc = "Values below 16 are raised to 16, which the container's own set-up needs." },
+	  .doc = "Values below 16 are raised to 16, which the container's own set-up needs. The old "
+		"key IPTENTRIES is read too." },
 	{ .key = "AVNUMPROC", .opt = "avnumproc", .type = &type_ubc_items,
 	  .unit = "items", .example = "180:180",
 	  .group = APPLY_NONE, .section = S_BEANCOUNTERS,

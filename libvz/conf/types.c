@@ -190,6 +190,13 @@ static int yesno(const char *s)
 	return -EINVAL;
 }
 
+static const char *yesno_word(size_t k)
+{
+	static const char *const words[] = { "yes", "no" };
+
+	return k < ARRAY_SIZE(words) ? words[k] : NULL;
+}
+
 static int parse_yesno(const struct param_ctx *x, const char *s, void *v, struct vz_error *e)
 {
 	int r = yesno(s);
@@ -206,7 +213,7 @@ static int format_yesno(const struct param *p, const void *v, char **ret)
 	return str_fmt(ret, "%s", *(const bool *)v ? "yes" : "no");
 }
 
-const struct vz_type type_yesno = { "yes|no", sizeof(bool), .parse = parse_yesno, .format = format_yesno };
+const struct vz_type type_yesno = { "yes|no", sizeof(bool), .word = yesno_word, .parse = parse_yesno, .format = format_yesno };
 
 static int parse_onboot(const struct param_ctx *x, const char *s, void *v, struct vz_error *e)
 {
@@ -224,7 +231,7 @@ static int format_onboot(const struct param *p, const void *v, char **ret)
 	return str_fmt(ret, "%s", *(const int *)v > 0 ? "yes" : "no");
 }
 
-const struct vz_type type_onboot = { "yes|no", sizeof(int), .parse = parse_onboot, .format = format_onboot };
+const struct vz_type type_onboot = { "yes|no", sizeof(int), .word = yesno_word, .parse = parse_onboot, .format = format_onboot };
 
 /* ---- strings ---- */
 

@@ -34,14 +34,23 @@ static const char *const features[64] = {
 	[FEAT_NOMIGRATE] = "nomigrate", [FEAT_PRIVILEGED] = "privileged",
 };
 
-const char *capability_name(unsigned int bit)
+/* k-th name that is there: the numbers have a hole */
+static const char *nth(const char *const names[64], size_t k)
 {
-	return bit < ARRAY_SIZE(capabilities) ? capabilities[bit] : NULL;
+	for (size_t i = 0; i < 64; i++)
+		if (names[i] && k-- == 0)
+			return names[i];
+	return NULL;
 }
 
-const char *feature_name(unsigned int bit)
+static const char *capability_word(size_t k)
 {
-	return bit < ARRAY_SIZE(features) ? features[bit] : NULL;
+	return nth(capabilities, k);
+}
+
+static const char *feature_word(size_t k)
+{
+	return nth(features, k);
 }
 
 static const char *nearest(const char *const names[64], const char *s)
@@ -131,9 +140,9 @@ static int format_features(const struct param *p, const void *v, char **ret)
 }
 
 const struct vz_type type_capability = { "name:on|off", sizeof(struct onoff), .merge = MERGE_EDIT,
-	.parse = parse_capability, .format = format_capability };
+	.word = capability_word, .parse = parse_capability, .format = format_capability };
 const struct vz_type type_features = { "name:on|off", sizeof(struct onoff), .merge = MERGE_EDIT,
-	.parse = parse_features, .format = format_features };
+	.word = feature_word, .parse = parse_features, .format = format_features };
 
 /* ---- devices: (b|c):major:(minor|all):([rwq]|none) ---- */
 

@@ -41,6 +41,8 @@ VZ_API size_t vz_param_count(void);
 VZ_API int vz_param_info(size_t i, struct vz_param_info *ret);
 /* k-th alias of the i-th parameter's option, NULL past the end (ipadd: "ip") */
 VZ_API const char *vz_param_alias(size_t i, size_t k);
+/* k-th word the i-th parameter's value is chosen from or made of ("yes", "NET_ADMIN"), NULL past the end */
+VZ_API const char *vz_param_word(size_t i, size_t k);
 
 /* A set of option=value pairs in the order given. */
 struct vz_changes;
