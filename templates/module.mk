@@ -1,6 +1,9 @@
-# Data of templates/: recipes, distribution scripts, sample configuration.
-find_files = $(shell find $(1) -type f ! -name 'module.mk' ! -name '*~' 2>/dev/null | sort)
-INSTALL += $(call put,c,$(sysconfdir)/vz,$(wildcard templates/conf/vz.conf)) \
-	$(call put,c,$(sysconfdir)/vz/conf,$(wildcard templates/conf/*.conf-sample)) \
-	$(foreach f,$(call find_files,templates/dists),x|$(f)|$(sysconfdir)/vz/$(f:templates/%=%)) \
-	$(foreach f,$(filter-out templates/conf/% templates/dists/%,$(call find_files,templates)),x|$(f)|$(datadir)/vz/$(f))
+# Recipes go to datadir with their modes and links; distribution data to sysconfdir: the tables are
+# the administrator's to edit, the scripts are ours (add others under names of your own).
+TEMPLATE_FILES := $(shell find templates -mindepth 2 -type f -not -path 'templates/dists/*') \
+	templates/build templates/README.md
+INSTALL += $(foreach f,$(TEMPLATE_FILES),x|$(f)|$(datadir)/vz/$(f)) \
+	$(shell find templates -type l -printf 'l|%l|$(datadir)/vz/%p ') \
+	$(call put,c,$(sysconfdir)/vz/dists,$(wildcard templates/dists/*.conf)) \
+	$(call put,0644,$(sysconfdir)/vz/dists,templates/dists/README.md) \
+	$(call put,0644,$(sysconfdir)/vz/dists/scripts,$(wildcard templates/dists/scripts/*))

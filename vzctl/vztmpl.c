@@ -7,6 +7,7 @@
 #include <vz/ve.h>
 #include <vz/vz.h>
 
+#include "build.h"
 #include "vztmpl.h"
 
 #include <errno.h>
@@ -15,10 +16,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef VZ_DATADIR
-#define VZ_DATADIR "/usr/local/share"
-#endif
 
 struct tool {
 	struct vz *vz;
@@ -97,7 +94,7 @@ static char *recipe_path(struct tool *t, const char *name)
 {
 	const char *dir = t->recipes ? t->recipes : vz_host_param(t->vz, "TEMPLATE_RECIPES");
 
-	return xfmt("%s/%s", dir ? dir : VZ_DATADIR "/vz/templates", name);
+	return xfmt("%s/%s", dir ? dir : VZ_DATADIR "/templates", name);
 }
 
 static bool good_name(const char *name)
@@ -270,7 +267,7 @@ static void usage(FILE *f)
 	      "  --max-bytes N  import, build: refuse archives that unpack to more bytes (default 64 GiB)\n"
 	      "  --name NAME    import, build: name of the template\n"
 	      "  --suite SUITE  build, update: another release than the recipe's\n"
-	      "  --recipes DIR  build, update: where recipes are (default " VZ_DATADIR "/vz/templates)\n"
+	      "  --recipes DIR  build, update: where recipes are (default " VZ_DATADIR "/templates)\n"
 	      "  --help, --version\n", f);
 }
 
