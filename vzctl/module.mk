@@ -7,3 +7,9 @@ vzpid_SRCS := vzctl/vzpid.c
 vzcfgvalidate_SRCS := vzctl/vzcfgvalidate.c
 vztmpl_SRCS := vzctl/vztmpl.c vzctl/vztmpl_list.c
 VZCTL_TOOLS :=
+
+# What starts containers at boot: a unit, and the script at the path OpenVZ's tools call.
+GENERATED += $(O)/vz.service
+$(O)/vz.service: vzctl/boot/vz.service.in $(O)/gen/build.h
+	$(Q)sed -e 's|@sysconfdir@|$(sysconfdir)|;s|@sbindir@|$(sbindir)|' $< >$@
+INSTALL += $(call put,0644,$(unitdir),$(O)/vz.service) $(call put,0755,$(sysconfdir)/init.d,vzctl/boot/vz)
