@@ -35,9 +35,9 @@ int nl_open(struct nl **ret, int netns_fd, int protocol)
 	if (connect(fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
 		return -errno;
 	/* only the text of errors and the speed of dumps depend on these */
-	(void)set_option(fd, NETLINK_EXT_ACK);
-	(void)set_option(fd, NETLINK_CAP_ACK);
-	(void)set_option(fd, NETLINK_GET_STRICT_CHK);
+	IGNORE(set_option(fd, NETLINK_EXT_ACK));
+	IGNORE(set_option(fd, NETLINK_CAP_ACK));
+	IGNORE(set_option(fd, NETLINK_GET_STRICT_CHK));
 	n = malloc(sizeof(*n));
 	if (!n)
 		return -ENOMEM;
