@@ -817,7 +817,7 @@ const struct param param_table[] = {
 	  .group = APPLY_NONE, .section = S_DIRECTORIES_AND_LOGGING,
 	  .flags = VZ_PARAM_HOST,
 	  .help = "Level of the log file",
-	  .doc = "-1 errors, 0 warnings, 1 milestones, 2 every effect on the system." },
+	  .doc = "-1 errors only, 0 warnings and milestones too, 1 every effect on the system." },
 	{ .key = "VERBOSE", .type = &type_int,
 	  .hoff = HOST(verbose), .min = "-1", .max = "10", .hdef = "0", .example = "0",
 	  .group = APPLY_NONE, .section = S_DIRECTORIES_AND_LOGGING,
@@ -845,6 +845,13 @@ const struct param param_table[] = {
 	  .flags = VZ_PARAM_HOST,
 	  .help = "Template for create",
 	  .doc = "Used where no *--ostemplate* is given." },
+	{ .key = "TEMPLATE_MIRROR", .type = &type_string,
+	  .example = "http://deb.debian.org/debian http://security.debian.org/debian-security",
+	  .group = APPLY_NONE, .section = S_MAKING_CONTAINERS,
+	  .flags = VZ_PARAM_HOST,
+	  .help = "Archive that templates are built from",
+	  .doc = "Its address, and after a blank that of the security archive. Unset: what apt of this "
+		"host uses." },
 	/* ---- Kernel and network of the host ---- */
 	{ .key = "CGROUP_ROOT", .type = &type_path,
 	  .hoff = HOST(cgroup_root), .example = "/sys/fs/cgroup/vz",
