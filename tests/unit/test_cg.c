@@ -36,10 +36,11 @@ static void remember(void *data, int level, const char *line)
 
 static const struct logger logger = { .fn = remember, .level = VZ_LOG_WARN };
 
-/* A process in the VE's cgroup: 0 pauses, 1 is a fork bomb. */
+/* A process in the VE's cgroup, made anew (see cg_kill): 0 pauses, 1 is a fork bomb. */
 static pid_t spawn(int cgfd, bool bomb)
 {
-	int dirfd = cg_open_ve(cgfd, E), pidfd = -EBADF;
+	int again = cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E);
+	int dirfd = again < 0 ? again : cg_open_ve(cgfd, E), pidfd = -EBADF;
 	pid_t pid = os_clone(0, dirfd, &pidfd);
 
 	if (pid == 0) {
@@ -90,6 +91,14 @@ static void test_make(void)
 	ok(cg_populated(cgfd) == 0, "empty");
 }
 
+static int is_frozen(int cgfd)
+{
+	_cleanup_free_ char *text = NULL;
+	uint64_t v = 99;
+
+	return cgfs_read(cgfd, "cgroup.events", &text) < 0 || cgfs_key(text, "frozen", &v) < 0 ? -1 : (int)v;
+}
+
 static void test_kill(void)
 {
 	_cleanup_close_ int cgfd = cg_open(root, CTID);
@@ -108,8 +117,7 @@ static void test_kill(void)
 	ok(cg_populated(cgfd) == 0, "empty after kill");
 	(void)waitpid(pid, NULL, 0);
 	pid = spawn(cgfd, false);
-	ok(cg_freeze(cgfd, true, 1000, E) == 0 && cg_freeze(cgfd, false, 1000, E) == 0,
-	   "not frozen for the next one");
+	ok(cg_wait_empty(cgfd, 50) == -ETIMEDOUT && is_frozen(cgfd) == 0, "the next one lives, not frozen");
 	ok(cg_kill(cgfd, 2000, E) == 0, "kill");
 	(void)waitpid(pid, NULL, 0);
 }
@@ -121,8 +129,10 @@ static void test_bomb(void)
 
 	for (int i = 0; i < 5; i++) {
 		pid_t pid = spawn(cgfd, true);
+		uint64_t tasks = 0;
 
 		(void)usleep(20000);
+		bad += cgfs_count_threads(cgfd, &tasks) < 0 || tasks < 2;
 		bad += cg_kill(cgfd, 5000, E) != 0 || cg_populated(cgfd) != 0;
 		(void)waitpid(pid, NULL, 0);
 	}
@@ -207,6 +217,164 @@ static void test_limits(void)
 	   "only what is named");
 }
 
+static bool enforces(const char *controller)
+{
+	_cleanup_close_ int cgfd = cg_open(root, CTID);
+	_cleanup_free_ char *list = NULL;
+
+	return cgfs_read(cgfd, "cgroup.controllers", &list) == 0 && cgfs_has_word(list, controller);
+}
+
+/* Run fn in the VE's cgroup; the wait status. */
+static int run_in(int cgfd, int (*fn)(void))
+{
+	int again = cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E);
+	int dirfd = again < 0 ? again : cg_open_ve(cgfd, E), pidfd = -EBADF, status = -1;
+	pid_t pid = os_clone(0, dirfd, &pidfd);
+
+	if (pid == 0)
+		_exit(fn());
+	(void)safe_close(dirfd);
+	(void)safe_close(pidfd);
+	(void)waitpid(pid, &status, 0);
+	return status;
+}
+
+static int eat_128m(void)
+{
+	volatile char *p = malloc(128U << 20);
+
+	for (size_t i = 0; p && i < 128U << 20; i += 4096)
+		p[i] = 1;
+	return 0;
+}
+
+/* How many forks succeed, at most 100; they end with their parent. */
+static int fork_100(void)
+{
+	int n = 0;
+	pid_t pid;
+
+	while (n < 100 && (pid = fork()) >= 0) {
+		if (pid == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				(void)pause();
+		}
+		n++;
+	}
+	return n;
+}
+
+static int burn_3s(void)
+{
+	uint64_t end = os_now_ms() + 3000;
+
+	while (os_now_ms() < end)
+		;
+	return 0;
+}
+
+static void set_limits(int cgfd, const struct cg_conf *c)
+{
+	ok(cg_apply(cgfd, c, CG_ALL, false, NULL, E) == 0, "apply: %s", err.text);
+}
+
+static void test_memory_limit(int cgfd)
+{
+	struct cg_conf c = unlimited;
+	struct cg_stat st = { 0 };
+	uint64_t start;
+	int status;
+	pid_t pid;
+
+	c.memory_max = 64 << 20;
+	c.swap_max = 0;
+	set_limits(cgfd, &c);
+	status = run_in(cgfd, eat_128m);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "PHYSPAGES kills who takes more");
+	ok(cg_stat(cgfd, &st) == 0 && st.oom_kills >= 1 && st.memory_peak <= 64 << 20, "and it is counted");
+	set_limits(cgfd, &unlimited);
+	status = run_in(cgfd, eat_128m);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "raised live, it fits");
+
+	pid = os_fork(NULL);
+	if (pid == 0) {
+		int ve = cg_open_ve(cgfd, E);
+
+		(void)!os_write_file_at(ve, "cgroup.procs", "0");
+		_exit(eat_128m() || pause());
+	}
+	do {
+		(void)usleep(20000);
+		status = cg_stat(cgfd, &st);
+	} while (status == 0 && st.memory < 120 << 20);
+	start = os_now_ms();
+	set_limits(cgfd, &c);
+	ok(os_now_ms() - start < 10000, "lowered below what is used: returns (%d ms)",
+	   (int)(os_now_ms() - start));
+	(void)waitpid(pid, &status, 0);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "and it was killed");
+}
+
+static void test_pids_limit(int cgfd)
+{
+	struct cg_conf c = unlimited;
+	struct cg_stat st = { 0 };
+	int status;
+
+	c.pids_max = 50;
+	set_limits(cgfd, &c);
+	status = run_in(cgfd, fork_100);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 49, "NUMPROC 50: 49 forks of one process (%d)",
+	   WEXITSTATUS(status));
+	ok(cg_stat(cgfd, &st) == 0 && st.pids_failed >= 1 && st.pids_peak == 50, "counted");
+	ok(cg_kill(cgfd, 5000, E) == 0, "kill");
+}
+
+static void test_cpu_limit(int cgfd)
+{
+	struct cg_conf c = unlimited;
+	struct cg_stat a = { 0 }, b = { 0 };
+	uint64_t t0, t1, used;
+	int percent;
+
+	c.cpu_percent = 30;
+	set_limits(cgfd, &c);
+	t0 = os_now_ms();
+	ok_int(cg_stat(cgfd, &a), 0, "stat before");
+	ok_int(run_in(cgfd, burn_3s), 0, "burn");
+	ok_int(cg_stat(cgfd, &b), 0, "stat after");
+	t1 = os_now_ms();
+	used = b.cpu_user_us + b.cpu_system_us - a.cpu_user_us - a.cpu_system_us;
+	percent = (int)(used / 10 / (t1 - t0)); /* of one CPU */
+	ok(percent >= 28 && percent <= 32, "CPULIMIT 30 is %d %%", percent);
+}
+
+/* The limits for real, where this machine's v2 hierarchy has the controllers. */
+static void test_enforced(void)
+{
+	static const struct {
+		const char *controller;
+		void (*test)(int cgfd);
+	} tests[] = {
+		{ "memory", test_memory_limit },
+		{ "pids", test_pids_limit },
+		{ "cpu", test_cpu_limit },
+	};
+	_cleanup_close_ int cgfd = -EBADF;
+
+	ok(cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E) == 0, "make");
+	cgfd = cg_open(root, CTID);
+	for (size_t i = 0; i < ARRAY_SIZE(tests); i++) {
+		if (enforces(tests[i].controller))
+			tests[i].test(cgfd);
+		else
+			skip("cgroup: no v2 %s controller", tests[i].controller);
+	}
+	ok(cg_remove(root, CTID, E) == 0, "remove: %s", err.text);
+}
+
 /* errno of opening (a node of) a device from within the cgroup; the nodes are made there as well. */
 static int try_device(int cgfd, char type, unsigned int major, unsigned int minor)
 {
@@ -288,8 +456,12 @@ int main(void)
 	_cleanup_free_ char *base = NULL, *dir = NULL;
 	int r;
 
-	if (geteuid() != 0 || cg_root_find(NULL, &base, E) < 0) {
-		skip("needs root and cgroup v2 %s", err.text);
+	if (!test_is_root()) {
+		skip("root: makes cgroups and processes in them");
+		return test_done();
+	}
+	if (cg_root_find(NULL, &base, E) < 0) {
+		ok(false, "%s", err.text);
 		return test_done();
 	}
 	if (asprintf(&dir, "%s-test.%d", base, (int)getpid()) < 0)
@@ -303,6 +475,7 @@ int main(void)
 	test_devices();
 	test_stat();
 	ok(cg_remove(root, CTID, E) == 0, "remove");
+	test_enforced();
 	test_limits();
 	(void)!cg_remove(root, CTID, NULL);
 	r = RET_NERRNO(rmdir(root));

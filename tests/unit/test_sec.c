@@ -37,7 +37,10 @@ struct attempt {
 static const struct attempt attempts[] = {
 	{ "getppid", &plain, SYS_getppid, { 0 }, PASSES },
 	{ "unknown call 1000", &plain, 1000, { 0 }, ENOSYS },
+#ifdef __x86_64__
 	{ "x32 getppid", &plain, 0x40000000 + SYS_getppid, { 0 }, ENOSYS },
+	{ "iopl", &plain, SYS_iopl, { 0 }, EPERM },
+#endif
 	{ "bpf", &plain, SYS_bpf, { 9999 }, EPERM },
 	{ "bpf with nomigrate", &open_conf, SYS_bpf, { 9999 }, EINVAL },
 	{ "io_uring_setup", &plain, SYS_io_uring_setup, { 0 }, EPERM },
@@ -56,7 +59,6 @@ static const struct attempt attempts[] = {
 	{ "syslog", &plain, SYS_syslog, { 10 }, EPERM },
 	{ "quotactl", &plain, SYS_quotactl, { 0 }, EPERM },
 	{ "acct", &plain, SYS_acct, { 1 }, EPERM },
-	{ "iopl", &plain, SYS_iopl, { 0 }, EPERM },
 	{ "unshare of nothing", &plain, SYS_unshare, { 0 }, PASSES },
 	{ "fsopen", &plain, SYS_fsopen, { 0 }, PASSES },
 	{ "clone3", &plain, SYS_clone3, { 0 }, EINVAL },
@@ -112,6 +114,57 @@ static void test_calls(void)
 		sec_seccomp_done(&prog);
 	}
 }
+
+#ifdef __x86_64__
+/* The 32-bit entry of a 64-bit program: number, first argument. */
+static long call_i386(long nr, long arg)
+{
+	long ret;
+
+	__asm__ volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(arg), "c"(0L), "d"(0L), "S"(0L), "D"(0L)
+			 : "memory", "r8", "r9", "r10", "r11");
+	return ret;
+}
+
+/* -errno of the call behind the filter; -ENOEXEC when the kernel has no such entry */
+static int try_i386(long nr, long arg)
+{
+	struct sock_fprog prog = { 0 };
+	int status = 0;
+	pid_t pid = sec_seccomp_get(&plain, &prog, &err) < 0 ? -1 : fork();
+
+	if (pid == 0) {
+		if (geteuid() != 0)
+			(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		if (sec_seccomp_load(&prog, NULL) < 0)
+			_exit(255);
+		nr = call_i386(nr, arg);
+		_exit(nr < 0 ? (int)-nr : 0);
+	}
+	(void)waitpid(pid, &status, 0);
+	sec_seccomp_done(&prog);
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ENOEXEC;
+}
+
+static void test_i386(void)
+{
+	if (try_i386(64, 0) == -ENOEXEC) {
+		skip("ia32: this kernel has no 32-bit calls");
+		return;
+	}
+	ok_int(try_i386(64, 0), 0, "i386 getppid");
+	ok_int(try_i386(252, 0), 0, "i386 exit_group, a number which is another call in 64 bit");
+	ok_int(try_i386(357, 9999), -EPERM, "i386 bpf");
+	ok_int(try_i386(342, 0), -EPERM, "i386 open_by_handle_at");
+	ok_int(try_i386(359, AF_ALG), -EAFNOSUPPORT, "i386 socket of another family");
+	ok_int(try_i386(1000, 0), -ENOSYS, "i386 unknown call");
+}
+#else
+static void test_i386(void)
+{
+	skip("ia32: another architecture");
+}
+#endif
 
 static int run_filtered(const char *path)
 {
@@ -230,8 +283,8 @@ static void test_caps(void)
 	ok(sec_caps_wanted(&with_time) & BIT(CAP_SYS_TIME), "cap_on wins");
 	ok(!(sec_caps_wanted(&off) & BIT(CAP_NET_RAW)), "cap_off wins");
 	ok(!(sec_caps_wanted(&privileged) & ~sec_caps_wanted(&plain)), "a privileged VE has no more");
-	if (geteuid() != 0) {
-		skip("setting capabilities needs root");
+	if (!test_is_root()) {
+		skip("root: sets capabilities");
 		return;
 	}
 	check_caps("privileged", &privileged, 0);
@@ -278,6 +331,7 @@ int main(void)
 	test_table();
 	test_caps();
 	test_calls();
+	test_i386();
 	ok(run_filtered("/bin/true") == 0, "/bin/true runs");
 	measure();
 	return test_done();

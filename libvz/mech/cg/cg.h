@@ -63,7 +63,9 @@ int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_er
 /* 1 populated, 0 empty, negative errno */
 int cg_populated(int cgfd) _must_check_;
 int cg_freeze(int cgfd, bool frozen, int timeout_ms, struct vz_error *e) _must_check_;
-/* Freeze, kill all, thaw; waits until empty, -ETIMEDOUT after timeout_ms. */
+/* Kill all and wait until empty, -ETIMEDOUT after timeout_ms; frozen ones die as well. Then cg_remove() or
+ * cg_make(): kernels since 6.12 (seen on 6.12.107 and 6.18) kill at birth what CLONE_INTO_CGROUP puts into a
+ * cgroup that was killed once, because they compare its kill count with that of the parent's cgroup. */
 int cg_kill(int cgfd, int timeout_ms, struct vz_error *e) _must_check_;
 /* Wait until nothing is left in it: 0, -ETIMEDOUT */
 int cg_wait_empty(int cgfd, int timeout_ms) _must_check_;
