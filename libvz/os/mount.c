@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-int umount2(const char *target, int flags); /* <sys/mount.h> clashes with <linux/mount.h> before glibc 2.37 */
 
 int os_open_tree(int dirfd, const char *path, unsigned int flags)
 {
@@ -77,7 +76,7 @@ void os_fs_message(int fsfd, char *buf, size_t n)
 
 int os_umount(const char *path, int flags)
 {
-	if (umount2(path, flags) == 0 || errno == EINVAL || errno == ENOENT)
+	if (syscall(SYS_umount2, path, flags) == 0 || errno == EINVAL || errno == ENOENT)
 		return 0;
 	return -errno;
 }

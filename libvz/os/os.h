@@ -102,6 +102,9 @@ int os_fsconfig(int fsfd, const char *key, const char *value) _must_check_;
 int os_fsmount(int fsfd, uint64_t attrs) _must_check_;
 /* what the kernel says about an fs context's failure, into buf (one line); "" if nothing */
 void os_fs_message(int fsfd, char *buf, size_t n);
+#define OS_MNT_DETACH 2       /* MNT_DETACH, UMOUNT_NOFOLLOW of <sys/mount.h>, which clashes with */
+#define OS_UMOUNT_NOFOLLOW 8  /* <linux/mount.h> before glibc 2.37 */
+#define OS_MS_PRIVATE (1UL << 18)
 /* umount2; -EINVAL (not mounted) and -ENOENT count as success */
 int os_umount(const char *path, int flags) _must_check_;
 /* 1 when path is a mount point (statx STATX_ATTR_MOUNT_ROOT), 0 not, -ENOENT */

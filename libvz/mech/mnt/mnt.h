@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The file systems of a VE: its root (overlay over idmapped layers), its /dev,
+ * and what its init's mount namespace is built of.  Host-side functions run as
+ * host root; mnt_child_* run in the VE's own namespaces as its root.
+ */
+#ifndef MECH_MNT_H
+#define MECH_MNT_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MNT_IDS 65536U /* width of a VE's id range; on disk ids are 0..65535 */
+
+struct mnt_root_conf {
+	const char *lower;   /* read-only tree of the template */
+	const char *private; /* holds fs/ (upper) and work/, on one file system */
+	const char *target;  /* mount point for the host's view */
+	uid_t uid_base;      /* 0: privileged VE, no idmap */
+	gid_t gid_base;
+};
+
+/* Mount the root at target: nodev, nosuid, noexec for the host's eyes. Already mounted: -EBUSY. */
+int mnt_root_mount(const struct mnt_root_conf *c, struct vz_error *e) _must_check_;
+/* 1 mounted, 0 not */
+int mnt_root_mounted(const char *target) _must_check_;
+/* Unmount; lazily when busy (no process of the VE may be left). Absent is fine. */
+int mnt_root_umount(const char *target, struct vz_error *e) _must_check_;
+/* Detached clone of the mounted root for the VE itself: suid and exec allowed, nodev kept. */
+int mnt_root_clone(const char *target, struct vz_error *e) _must_check_;
+
+/* A detached tmpfs with the device nodes of a VE, owned by its root. */
+int mnt_dev_make(uid_t uid_base, gid_t gid_base, struct vz_error *e) _must_check_;
+/* Add or remove one node ("name", 'c'|'b', major, minor, mode) below a /dev made above. */
+int mnt_dev_node(int devfd, const char *name, mode_t type_mode, unsigned int major,
+		 unsigned int minor, uid_t uid, gid_t gid, struct vz_error *e) _must_check_;
+
+struct mnt_child_conf {
+	int rootfd;       /* from mnt_root_clone */
+	int devfd;        /* from mnt_dev_make */
+	bool privileged;  /* without user namespace more of /proc has to be covered */
+	uint64_t shm_bytes; /* size of /dev/shm, UINT64_MAX = default */
+	uint32_t ptys;    /* max= of the VE's devpts, 0 = default */
+};
+/* Build everything, pivot into it and drop the old root. *ret_console: master of the pty behind
+ * /dev/console, allocated in the VE's own devpts. */
+int mnt_child_setup(const struct mnt_child_conf *c, int *ret_console, struct vz_error *e) _must_check_;
+
+#endif
