@@ -62,7 +62,7 @@ int vz_wrap(struct vz_error *e, int code, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!e)
+	if (!e || code >= 0)
 		return code;
 	va_start(ap, fmt);
 	prepend(e, code, 0, fmt, ap);
@@ -74,7 +74,7 @@ int vz_wrap_exit(struct vz_error *e, int code, enum vz_exit exit, const char *fm
 {
 	va_list ap;
 
-	if (!e)
+	if (!e || code >= 0)
 		return code;
 	va_start(ap, fmt);
 	prepend(e, code, (int)exit, fmt, ap);

@@ -15,7 +15,8 @@ int vz_fail(struct vz_error *e, int code, const char *fmt, ...) _printf_(3, 4);
 int vz_fail_exit(struct vz_error *e, int code, enum vz_exit exit, const char *fmt, ...)
 	_printf_(4, 5);
 
-/* Put "context: " before the story; sets the exit class where none was set. Returns code. */
+/* Put "context: " before the story; sets the exit class where none was set. Returns code, and does
+ * nothing when that is no error. */
 int vz_wrap(struct vz_error *e, int code, const char *fmt, ...) _printf_(3, 4);
 int vz_wrap_exit(struct vz_error *e, int code, enum vz_exit exit, const char *fmt, ...)
 	_printf_(4, 5);

@@ -265,6 +265,33 @@ int os_cloexec_from(int from)
 	return RET_NERRNO(syscall(SYS_close_range, (unsigned int)from, ~0U, CLOSE_RANGE_CLOEXEC));
 }
 
+static int by_value(const void *a, const void *b)
+{
+	int x = *(const int *)a, y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+int os_close_except(const int *keep, size_t n)
+{
+	unsigned int next = 0;
+	int sorted[16];
+
+	if (n > ARRAY_SIZE(sorted))
+		return -EINVAL;
+	memcpy(sorted, keep, n * sizeof(*keep));
+	qsort(sorted, n, sizeof(*sorted), by_value);
+	for (size_t i = 0; i < n; i++) {
+		if (sorted[i] < 0 || (unsigned int)sorted[i] < next)
+			continue;
+		if ((unsigned int)sorted[i] > next &&
+		    syscall(SYS_close_range, next, (unsigned int)sorted[i] - 1, 0) < 0)
+			return -errno;
+		next = (unsigned int)sorted[i] + 1;
+	}
+	return RET_NERRNO(syscall(SYS_close_range, next, ~0U, 0));
+}
+
 int os_keep_on_exec(int fd)
 {
 	return RET_NERRNO(fcntl(fd, F_SETFD, 0));

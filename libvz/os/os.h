@@ -40,8 +40,10 @@ int os_mkdir_p(const char *path, mode_t mode) _must_check_;
 /* Remove a tree beneath dirfd without following links or crossing mounts; absent is fine. */
 int os_rm_rf_at(int dirfd, const char *name) _must_check_;
 bool os_exists(const char *path);
-/* close_range(from, ~0, CLOSE_RANGE_CLOEXEC) but for the descriptors kept (ascending, < 0 ends). */
+/* close_range(from, ~0, CLOSE_RANGE_CLOEXEC) */
 int os_cloexec_from(int from) _must_check_;
+/* Close everything but these (any order, negative ones ignored; at most 16). */
+int os_close_except(const int *keep, size_t n) _must_check_;
 int os_readlink(const char *path, char **ret) _must_check_;
 /* Make fd survive exec. */
 int os_keep_on_exec(int fd) _must_check_;

@@ -167,7 +167,7 @@ static int mask_all(int rootfd, bool privileged, struct vz_error *e)
  * The console: a pty of the VE's own devpts, its slave mounted over /dev/console.
  * The slave comes from TIOCGPTPEER, never by path, so it is the peer of the master in hand.
  */
-static int make_console(int devfd, int ptsfd, int *ret_master, struct vz_error *e)
+static int make_console(int devfd, int ptsfd, int console[2], struct vz_error *e)
 {
 	_cleanup_close_ int master = -EBADF, slave = -EBADF, at = -EBADF, mnt = -EBADF;
 	int r, unlock = 0;
@@ -187,11 +187,12 @@ static int make_console(int devfd, int ptsfd, int *ret_master, struct vz_error *
 	r = mnt < 0 ? mnt : os_move_mount(mnt, "", at, "", 0);
 	if (r < 0)
 		return vz_fail(e, r, "mount the console's pty at /dev/console");
-	*ret_master = TAKE_FD(master);
+	console[0] = TAKE_FD(master);
+	console[1] = TAKE_FD(slave);
 	return 0;
 }
 
-static int setup_dev(const struct mnt_child_conf *c, int *ret_console, struct vz_error *e)
+static int setup_dev(const struct mnt_child_conf *c, int console[2], struct vz_error *e)
 {
 	char max[16], size[24];
 	struct api_fs pts = { "devpts", "dev/pts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
@@ -222,7 +223,7 @@ static int setup_dev(const struct mnt_child_conf *c, int *ret_console, struct vz
 	shmfd = mount_api(c->rootfd, &shm, e);
 	if (shmfd < 0)
 		return shmfd;
-	return make_console(c->devfd, ptsfd, ret_console, e);
+	return make_console(c->devfd, ptsfd, console, e);
 }
 
 /* rootfd becomes /, the host's tree disappears. The old root never has a name inside. */
@@ -257,10 +258,9 @@ static int setup_api(int rootfd, struct vz_error *e)
 	return 0;
 }
 
-int mnt_child_setup(const struct mnt_child_conf *c, int *ret_console, struct vz_error *e)
+int mnt_child_setup(const struct mnt_child_conf *c, int console[2], struct vz_error *e)
 {
 	struct mount_attr private = { .propagation = OS_MS_PRIVATE };
-	_cleanup_close_ int console = -EBADF;
 	int r;
 
 	/* nothing we or the VE mount reaches the host, nothing of the host's comes in later */
@@ -273,13 +273,10 @@ int mnt_child_setup(const struct mnt_child_conf *c, int *ret_console, struct vz_
 	/* proc and sysfs need the host's still in sight: the kernel compares what they reveal */
 	r = setup_api(c->rootfd, e);
 	if (r >= 0)
-		r = setup_dev(c, &console, e);
+		r = setup_dev(c, console, e);
 	if (r >= 0)
 		r = mask_all(c->rootfd, c->privileged, e);
 	if (r >= 0)
 		r = pivot(c->rootfd, e);
-	if (r < 0)
-		return r;
-	*ret_console = TAKE_FD(console);
-	return 0;
+	return r;
 }

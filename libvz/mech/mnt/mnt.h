@@ -46,8 +46,8 @@ struct mnt_child_conf {
 	uint64_t shm_bytes; /* size of /dev/shm, UINT64_MAX = default */
 	uint32_t ptys;    /* max= of the VE's devpts, 0 = default */
 };
-/* Build everything, pivot into it and drop the old root. *ret_console: master of the pty behind
+/* Build everything, pivot into it and drop the old root. console: master and slave of the pty behind
  * /dev/console, allocated in the VE's own devpts. */
-int mnt_child_setup(const struct mnt_child_conf *c, int *ret_console, struct vz_error *e) _must_check_;
+int mnt_child_setup(const struct mnt_child_conf *c, int console[2], struct vz_error *e) _must_check_;
 
 #endif

@@ -18,19 +18,19 @@
 #define CLIENTS 4
 
 struct tty_console {
-	int master, listener;
+	int master, slave, listener; /* the slave is kept open: the master never hangs up */
 	int client[CLIENTS];
 	size_t pos, len; /* ring: the next byte goes to pos */
 	char history[HISTORY];
 };
 
-int tty_console_new(struct tty_console **ret, int master, int listener)
+int tty_console_new(struct tty_console **ret, int master, int slave, int listener)
 {
 	struct tty_console *c = malloc(sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
-	*c = (struct tty_console){ .master = master, .listener = listener };
+	*c = (struct tty_console){ .master = master, .slave = slave, .listener = listener };
 	for (size_t i = 0; i < CLIENTS; i++)
 		c->client[i] = -1;
 	if (fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) < 0) {
@@ -48,6 +48,7 @@ struct tty_console *tty_console_free(struct tty_console *c)
 	for (size_t i = 0; i < CLIENTS; i++)
 		(void)safe_close(c->client[i]);
 	(void)safe_close(c->listener);
+	(void)safe_close(c->slave);
 	(void)safe_close(c->master);
 	free(c);
 	return NULL;
@@ -79,8 +80,7 @@ static void from_master(struct tty_console *c)
 	ssize_t n = read(c->master, buf, sizeof(buf));
 
 	if (n <= 0) {
-		/* EIO: nobody has the slave open; poll would spin on the hang-up */
-		if (n == 0 || (errno != EAGAIN && errno != EINTR && errno != EIO))
+		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			c->master = safe_close(c->master);
 		return;
 	}
@@ -123,27 +123,23 @@ static void accept_client(struct tty_console *c)
 
 int tty_console_run(struct tty_console *c, int pidfd)
 {
-	bool hung = false;
-
 	for (;;) {
 		struct pollfd p[3 + CLIENTS] = {
 			{ .fd = pidfd, .events = POLLIN },
 			{ .fd = c->listener, .events = POLLIN },
-			/* while nobody has the slave open the master is always "ready": look now and then */
-			{ .fd = hung ? -1 : c->master, .events = POLLIN },
+			{ .fd = c->master, .events = POLLIN },
 		};
 
 		for (size_t i = 0; i < CLIENTS; i++)
 			p[3 + i] = (struct pollfd){ .fd = c->client[i], .events = POLLIN };
-		if (poll(p, ARRAY_SIZE(p), hung ? 1000 : -1) < 0 && errno != EINTR)
+		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
 			return -errno;
 		if (p[0].revents)
 			return 1;
 		if (p[1].revents)
 			accept_client(c);
-		if (hung || p[2].revents)
+		if (p[2].revents)
 			from_master(c);
-		hung = p[2].revents & POLLHUP && !(p[2].revents & POLLIN);
 		for (size_t i = 0; i < CLIENTS; i++)
 			if (p[3 + i].revents)
 				from_client(c, i);

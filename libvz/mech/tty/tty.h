@@ -29,10 +29,10 @@ int tty_relay_pty(int pidfd, int master, const char *typed, bool detach, struct 
 /* In the VE: a new pty of the devpts mounted at /dev/pts; both ends CLOEXEC. -EXDEV: no devpts there. */
 int tty_alloc(int *ret_master, int *ret_slave) _must_check_;
 
-/* The console server of a VE's monitor: one master, any number of clients on a listening socket,
- * the last bytes of output kept for the next client. */
+/* The console server of a VE's monitor: one pty (both ends), any number of clients on a listening
+ * socket, the last bytes of output kept for the next client. Owns the descriptors on success. */
 struct tty_console;
-int tty_console_new(struct tty_console **ret, int master, int listen_fd) _must_check_;
+int tty_console_new(struct tty_console **ret, int master, int slave, int listener) _must_check_;
 struct tty_console *tty_console_free(struct tty_console *c);
 /* Wait for events until pidfd ends (returns 1) or an error; never blocks on a slow client. */
 int tty_console_run(struct tty_console *c, int pidfd) _must_check_;

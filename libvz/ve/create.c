@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Making and destroying a VE.
+ *
+ * Create: the configuration is written first, the private area is built beside
+ * its place and renamed into it last.  That rename is the commit: killed before, the
+ * VE does not exist and create can be repeated; killed after, it exists whole.
+ * Destroy is the mirror: the private area is renamed away first, then the rest.
+ */
+#include "ve/ve.h"
+
+#include "base/str.h"
+#include "conf/changes.h"
+#include "mech/tm/tm.h"
+#include "os/os.h"
+
+#include <string.h>
+
+static int area_paths(const struct ve_config *c, char **ret_tmp, struct vz_error *e)
+{
+	int r = str_fmt(ret_tmp, "%s.tmp", c->private);
+
+	return r < 0 ? vz_fail(e, r, "private area's path") : 0;
+}
+
+/* PRIVATE.tmp with fs/ and work/, ids as on disk: the VE's root is 0. */
+static int build_area(const struct ve *ve, const char *tmp, const struct ve_meta *m, struct vz_error *e)
+{
+	_cleanup_close_ int dir = -EBADF;
+	int r = os_rm_rf_at(AT_FDCWD, tmp);
+
+	if (r >= 0)
+		r = os_mkdir_p(tmp, 0700);
+	if (r < 0)
+		return vz_fail_exit(e, r, VZ_EXIT_CREATE_PRIVATE, "make %s", tmp);
+	dir = r = os_openat(AT_FDCWD, tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
+	if (r >= 0 && (mkdirat(dir, "fs", 0755) < 0 || mkdirat(dir, "work", 0755) < 0 ||
+		       mkdirat(dir, "dump", 0700) < 0 || fchmodat(dir, "fs", 0755, 0) < 0))
+		r = -errno;
+	if (r < 0)
+		return vz_fail_exit(e, r, VZ_EXIT_CREATE_PRIVATE, "make directories in %s", tmp);
+	(void)ve;
+	return meta_write(tmp, m, e);
+}
+
+static int commit_area(const struct ve_config *c, const char *tmp, struct vz_error *e)
+{
+	if (rename(tmp, c->private) < 0)
+		return vz_fail_exit(e, -errno, errno == ENOTEMPTY || errno == EEXIST ? VZ_EXIT_PRIVATE_EXISTS :
+										      VZ_EXIT_CREATE_PRIVATE,
+				    "rename %s to %s", tmp, c->private);
+	return os_fsync_dir(c->private);
+}
+
+static int set_text(struct ve_config *c, const struct host_config *h, const char *key, const char *value,
+		    struct vz_error *e)
+{
+	return param_parse_file(c, h, param_by_key(key), value, FROM_CLI, e);
+}
+
+/* Sample, ids and the options of create: the whole configuration, saved before anything else exists. */
+static int make_config(struct ve *ve, const char *ostemplate, const char *config, const struct vz_changes *ch,
+		       bool *ret_new, struct vz_error *e)
+{
+	_cleanup_free_ char *base_text = NULL;
+	const char *sample = config ? config : ve->host->configfile;
+	uint32_t base;
+	int r;
+
+	*ret_new = !ve->have_conf;
+	if (ve->have_conf && config)
+		return vz_fail_exit(e, -EEXIST, VZ_EXIT_SAMPLE, "%s/%u.conf exists already: --config would overwrite it",
+				    ve->host->confdir, ve->id);
+	if (ve->have_conf)
+		log_warn(ve->log, "The configuration file of CT %u exists and is kept", ve->id);
+	else
+		r = ve_config_from_sample(ve->host, ve->id, sample, e);
+	if (*ret_new && r < 0)
+		return r;
+	r = ve_reload(ve, e);
+	if (r >= 0 && *ret_new)
+		r = set_text(&ve->conf, ve->host, "ORIGIN_SAMPLE", sample, e);
+	if (r >= 0)
+		r = set_text(&ve->conf, ve->host, "OSTEMPLATE", ostemplate, e);
+	if (r >= 0 && ch)
+		r = changes_apply(ch, &ve->conf, ve->host, e);
+	if (r < 0)
+		return r;
+	if (!param_is_set(&ve->conf, param_by_key("LOCAL_UID")) ||
+	    ve->conf.origin[param_index(param_by_key("LOCAL_UID"))] < FROM_VE) {
+		r = ve_config_alloc_ids(ve->host, &base, e);
+		if (r >= 0)
+			r = str_fmt(&base_text, "%u", base);
+		if (r >= 0)
+			r = set_text(&ve->conf, ve->host, "LOCAL_UID", base_text, e);
+		if (r >= 0)
+			r = set_text(&ve->conf, ve->host, "LOCAL_GID", base_text, e);
+	}
+	return r < 0 ? r : ve_save_conf(ve, &ve->conf, e);
+}
+
+static int check_new(const struct ve *ve, const char *ostemplate, struct vz_error *e)
+{
+	if (ve->id == 0)
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VALUE, "CT 0 is the host");
+	if (!ostemplate)
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_OSTEMPLATE,
+				    "no OS template: use --ostemplate NAME or set DEF_OSTEMPLATE in %s", ve->host->path);
+	if (!ve->conf.private)
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_PRIVATE_SET, "VE_PRIVATE is not set");
+	if (os_exists(ve->conf.private))
+		return vz_fail_exit(e, -EEXIST, VZ_EXIT_PRIVATE_EXISTS, "Private area already exists in %s", ve->conf.private);
+	return 0;
+}
+
+/* Names and ids are given out by one creator at a time. */
+static int make_config_locked(struct ve *ve, const char *ostemplate, const char *config,
+			      const struct vz_changes *ch, bool *ret_new, struct vz_error *e)
+{
+	_cleanup_close_ int lock = host_lock(ve->host, e);
+	int r = lock;
+
+	if (r >= 0)
+		r = make_config(ve, ostemplate, config, ch, ret_new, e);
+	if (r >= 0 && ve->conf.name)
+		r = name_set(ve->host, ve->id, NULL, ve->conf.name, e);
+	return r;
+}
+
+static void undo_config(const struct ve *ve)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (ve->conf.name)
+		IGNORE(name_set(ve->host, ve->id, ve->conf.name, "", NULL));
+	if (ve_config_path(ve->host, ve->id, &path) >= 0)
+		(void)unlink(path);
+}
+
+static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
+{
+	_cleanup_free_ char *tmp = NULL;
+	int r = area_paths(&ve->conf, &tmp, e);
+
+	if (r >= 0)
+		r = build_area(ve, tmp, m, e);
+	fault_point("create", "area");
+	if (r >= 0) {
+		r = os_mkdir_p(ve->conf.root, 0700);
+		if (r < 0)
+			(void)vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s", ve->conf.root);
+	}
+	if (r >= 0)
+		r = commit_area(&ve->conf, tmp, e);
+	if (r < 0 && tmp)
+		IGNORE(os_rm_rf_at(AT_FDCWD, tmp));
+	return r;
+}
+
+int ve_create(struct ve *ve, const char *ostemplate, const char *config, const struct vz_changes *ch, struct vz_error *e)
+{
+	_cleanup_(meta_done) struct ve_meta m = { 0 };
+	bool new_conf = false;
+	int r = check_new(ve, ostemplate ? ostemplate : ve->host->def_ostemplate, e);
+
+	if (r < 0)
+		return r;
+	if (!ostemplate)
+		ostemplate = ve->host->def_ostemplate;
+	log_info(ve->log, "Creating container private area (%s)", ostemplate);
+	r = tm_resolve(ve->host->template, ostemplate, NULL, ve->log, &m.lower, e);
+	if (r >= 0)
+		r = str_set(&m.ostemplate, ostemplate);
+	fault_point("create", "config");
+	if (r >= 0)
+		r = make_config_locked(ve, ostemplate, config, ch, &new_conf, e);
+	if (r >= 0)
+		r = make_area(ve, &m, e);
+	fault_point("create", "done");
+	if (r < 0) {
+		if (new_conf)
+			undo_config(ve);
+		/* VZ_LOG_ERR goes to stderr; the cause itself is the caller's to print */
+		log_err(ve->log, "Creation of container private area failed");
+		return r;
+	}
+	log_info(ve->log, "Container private area was created");
+	return 0;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Processes put into a running VE.
+ *
+ * Two forks: the first joins every namespace while it is still only visible on
+ * the host, is not dumpable and holds nothing of the host's but what it needs;
+ * the second is born inside (a pid namespace is entered by birth), as a child of
+ * the caller (CLONE_PARENT).  All its ids are the VE root's before it executes
+ * anything; it wears the VE's filter and capabilities like init.
+ */
+#include "ve/ve.h"
+
+#include "base/str.h"
+#include "mech/tty/tty.h"
+#include "os/os.h"
+
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define ALL_NS                                                                                   \
+	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | \
+	 CLONE_NEWTIME)
+
+static char *const default_env[] = { (char *)"HOME=/", (char *)"TERM=linux",
+				     (char *)"PATH=" DEFAULT_PATH, NULL };
+
+struct enter {
+	const struct enter_opts *o;
+	int pidfd; /* of the VE's init */
+	int cgroup;
+	int sock; /* to the caller */
+	struct sock_fprog filter;
+	struct sec_conf sec;
+};
+
+struct enter_msg {
+	pid_t pid;
+	struct vz_error error;
+};
+
+static _Noreturn void fail(int sock, const struct vz_error *error)
+{
+	struct enter_msg m = { .error = *error };
+
+	IGNORE(os_send_fds(sock, &m, sizeof(m), NULL, 0));
+	_exit(1);
+}
+
+/* /dev/null of the VE may be anything: an empty pipe stands in where no descriptor was given. */
+static int null_fd(int want_write)
+{
+	int p[2];
+
+	if (pipe2(p, O_CLOEXEC) < 0)
+		return -errno;
+	(void)safe_close(p[!want_write]);
+	return p[want_write];
+}
+
+static int take_fds(const struct enter_opts *o, int pty_slave, struct vz_error *e)
+{
+	for (int i = 0; i < 3; i++) {
+		int fd = pty_slave >= 0 ? pty_slave : o->fds[i];
+
+		if (fd < 0)
+			fd = null_fd(i != 0);
+		if (fd < 0 || dup2(fd, i) < 0)
+			return vz_fail(e, fd < 0 ? fd : -errno, "set up descriptor %d", i);
+	}
+	if (pty_slave >= 0) {
+		(void)setsid();
+		(void)ioctl(0, TIOCSCTTY, 0);
+	}
+	return 0;
+}
+
+/* execvpe inside, with bash falling back to sh as OpenVZ's exec does. */
+static void exec_inside(char *const *argv, char *const *env)
+{
+	char *sh[8] = { NULL };
+	size_t n = strv_len(argv);
+
+	(void)execvpe(argv[0], argv, env);
+	if (errno != ENOENT || strcmp(argv[0], "bash") != 0 || n >= ARRAY_SIZE(sh))
+		return;
+	memcpy(sh, argv, n * sizeof(*sh));
+	(void)execvpe("sh", sh, env);
+}
+
+/* Inside, as the VE's root, about to execute: whatever happens here the VE may see. */
+static _Noreturn void inside(const struct enter *x)
+{
+	_cleanup_close_ int master = -EBADF, slave = -EBADF;
+	char *const *env = x->o->env ? x->o->env : default_env;
+	struct enter_msg ready = { 0 };
+	struct vz_error e = { 0 };
+	int r = 0;
+
+	if (x->o->pty) {
+		r = tty_alloc(&master, &slave);
+		if (r < 0)
+			(void)vz_fail(&e, r, "allocate a pty in the container (is /dev/pts mounted there?)");
+	}
+	if (r >= 0)
+		r = os_send_fds(x->sock, &ready, sizeof(ready), &master, master >= 0);
+	if (r >= 0)
+		r = take_fds(x->o, slave, &e);
+	if (r >= 0 && chdir(x->o->cwd ? x->o->cwd : "/") < 0 && chdir("/") < 0)
+		r = vz_fail(&e, -errno, "change to the root directory");
+	if (r >= 0)
+		r = os_cloexec_from(3);
+	if (r >= 0)
+		r = sec_seccomp_load(&x->filter, &e);
+	if (r >= 0)
+		r = sec_caps_apply(&x->sec, &e);
+	if (r < 0)
+		fail(x->sock, &e);
+	(void)setenv("PATH", DEFAULT_PATH, 1);
+	exec_inside(x->o->argv, env);
+	(void)vz_fail_exit(&e, -errno, VZ_EXIT_BROKEN, "execute %s in the container", x->o->argv[0]);
+	fail(x->sock, &e);
+}
+
+static int join(const struct enter *x, struct vz_error *e)
+{
+	int r = os_setns(x->pidfd, ALL_NS | (x->sec.userns ? CLONE_NEWUSER : 0));
+
+	if (r < 0)
+		return vz_fail(e, r, "join the container's namespaces");
+	r = os_setgroups0();
+	if (r >= 0)
+		r = os_setresgid(0, 0, 0);
+	if (r >= 0)
+		r = os_setresuid(0, 0, 0);
+	return r < 0 ? vz_fail(e, r, "become the container's root") : 0;
+}
+
+static void shed_inheritance(void)
+{
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)umask(022);
+	(void)syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL);
+}
+
+/* Outside still: host root in the VE's cgroup, on the way in. */
+static _Noreturn void outside(const struct enter *x)
+{
+	const int *f = x->o->fds;
+	const int keep[] = { x->sock, x->pidfd, x->o->pty ? -1 : f[0], x->o->pty ? -1 : f[1],
+			     x->o->pty ? -1 : f[2] };
+	struct enter_msg m = { 0 };
+	struct vz_error e = { 0 };
+	int r = RET_NERRNO(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+
+	if (r >= 0)
+		r = os_close_except(keep, ARRAY_SIZE(keep));
+	if (r < 0)
+		(void)vz_fail(&e, r, "close what the container must not see");
+	shed_inheritance();
+	if (r >= 0)
+		r = join(x, &e);
+	if (r < 0)
+		fail(x->sock, &e);
+	m.pid = os_clone(CLONE_PARENT, -1, NULL);
+	if (m.pid == 0)
+		inside(x);
+	if (m.pid < 0) {
+		(void)vz_fail(&e, m.pid, "fork inside the container");
+		fail(x->sock, &e);
+	}
+	r = os_send_fds(x->sock, &m, sizeof(m), NULL, 0);
+	_exit(r < 0);
+}
+
+static int receive(int sock, struct enter_msg *m, int *fd, struct vz_error *e)
+{
+	int r = os_recv_fds(sock, m, sizeof(*m), fd, fd ? 1 : 0);
+
+	if (r < 0)
+		return r;
+	if (m->error.code < 0) {
+		m->error.text[sizeof(m->error.text) - 1] = '\0';
+		if (e)
+			*e = m->error;
+		return m->error.code;
+	}
+	return 0;
+}
+
+/* The pid from outside(), the pty's master from inside(), in either order; then the exec. */
+static int follow(const struct enter *x, int sock, struct entered *ret, struct vz_error *e)
+{
+	struct enter_msg m;
+	int r, fd;
+
+	for (int i = 0; i < 2; i++) {
+		r = receive(sock, &m, &fd, e);
+		if (r == -ECONNRESET)
+			return vz_fail(e, r, "the process died on its way into the container");
+		if (r < 0)
+			return r;
+		if (m.pid > 0)
+			ret->pid = m.pid;
+		if (fd >= 0)
+			ret->master = fd;
+	}
+	if (ret->pid <= 0 || (x->o->pty && ret->master < 0))
+		return vz_fail(e, -EPROTO, "the process entering the container spoke nonsense");
+	ret->pidfd = os_pidfd_open(ret->pid);
+	if (ret->pidfd < 0)
+		return vz_fail(e, ret->pidfd, "open pid %d", ret->pid);
+	/* closed without a word: the exec happened */
+	r = receive(sock, &m, NULL, e);
+	return r == -ECONNRESET ? 0 : r < 0 ? r : vz_fail(e, -EPROTO, "unexpected message");
+}
+
+static int prepare(const struct ve *ve, struct enter *x, struct vz_error *e)
+{
+	_cleanup_close_ int cg = -EBADF;
+	int r;
+
+	x->pidfd = state_open_init(ve, NULL);
+	if (x->pidfd < 0)
+		return vz_fail_exit(e, -ESRCH, VZ_EXIT_NOT_RUNNING, "Container is not running");
+	cg = ve_cg_open(ve);
+	if (cg < 0)
+		return vz_fail(e, cg, "open the container's cgroup");
+	x->cgroup = cg_open_enter(cg, ve->conf.uid_base, ve->conf.gid_base, e);
+	if (x->cgroup < 0)
+		return x->cgroup;
+	ve_sec_conf(&ve->conf, &x->sec);
+	r = sec_seccomp_get(&x->sec, ve->host->rundir, &x->filter, e);
+	return r;
+}
+
+static void enter_done(struct enter *x)
+{
+	x->pidfd = safe_close(x->pidfd);
+	x->cgroup = safe_close(x->cgroup);
+	x->sock = safe_close(x->sock);
+	sec_seccomp_done(&x->filter);
+}
+
+int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret, struct vz_error *e)
+{
+	_cleanup_(enter_done) struct enter x = { .o = o, .pidfd = -EBADF, .cgroup = -EBADF, .sock = -EBADF };
+	struct entered got = { .pid = 0, .pidfd = -EBADF, .master = -EBADF };
+	_cleanup_close_ int sock = -EBADF;
+	int pair[2], r;
+	pid_t pid;
+
+	r = prepare(ve, &x, e);
+	if (r < 0)
+		return r;
+	r = os_seqpacket_pair(pair);
+	if (r < 0)
+		return vz_fail(e, r, "make a socket pair");
+	sock = pair[0];
+	x.sock = pair[1];
+	pid = os_clone(0, x.cgroup, NULL);
+	if (pid < 0)
+		return vz_fail(e, pid, "fork into the container's cgroup");
+	if (pid == 0)
+		outside(&x);
+	x.sock = safe_close(x.sock);
+	r = follow(&x, sock, &got, e);
+	IGNORE(os_reap(pid, NULL));
+	if (r < 0) {
+		if (got.pid > 0) {
+			IGNORE(os_pidfd_kill(got.pidfd, SIGKILL));
+			IGNORE(os_reap(got.pid, NULL));
+		}
+		(void)safe_close(got.pidfd);
+		(void)safe_close(got.master);
+		return r;
+	}
+	*ret = got;
+	return 0;
+}
+
+int status_code(int wstatus)
+{
+	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
+}

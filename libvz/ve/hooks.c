@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Action scripts of the administrator (cli-compatible with OpenVZ): on the host
+ * vps.ACTION and CTID.ACTION, inside CTID.start and CTID.stop.  They must be
+ * executable files; absence is fine; failure is VZ_EXIT_ACTION_SCRIPT.
+ */
+#include "ve/ve.h"
+
+#include "base/str.h"
+#include "os/os.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define SCRIPT_MAX (1U << 20)
+#define TIMEOUT_MS (10 * 60 * 1000)
+
+static int script_env(const struct ve *ve, char ***ret)
+{
+	_cleanup_strv_ char **env = NULL;
+	_cleanup_free_ char *conf = NULL, *veid = NULL, *file = NULL;
+	int r = ve_config_path(ve->host, ve->id, &conf);
+
+	if (r >= 0)
+		r = str_fmt(&veid, "VEID=%u", ve->id);
+	if (r >= 0)
+		r = str_fmt(&file, "VE_CONFFILE=%s", conf);
+	if (r >= 0)
+		r = strv_add(&env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	if (r >= 0)
+		r = strv_add(&env, "HOME=/");
+	if (r >= 0)
+		r = strv_add(&env, "TERM=linux");
+	if (r >= 0)
+		r = strv_add(&env, veid);
+	if (r >= 0)
+		r = strv_add(&env, file);
+	if (r >= 0)
+		*ret = TAKE_PTR(env);
+	return r;
+}
+
+/* The last line a script said, for the one line we may show. */
+static void last_line(char *text)
+{
+	size_t n = strlen(text);
+	char *nl;
+
+	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		text[--n] = '\0';
+	nl = strrchr(text, '\n');
+	if (nl)
+		memmove(text, nl + 1, strlen(nl + 1) + 1);
+}
+
+static int run_host(const struct ve *ve, const char *path, struct vz_error *e)
+{
+	_cleanup_strv_ char **env = NULL;
+	_cleanup_free_ char *out = NULL, *safe = NULL;
+	char *argv[] = { (char *)(uintptr_t)path, NULL };
+	struct os_exec_opts o = { .timeout_ms = TIMEOUT_MS };
+	int r;
+
+	if (access(path, X_OK) < 0)
+		return 0;
+	r = script_env(ve, &env);
+	if (r < 0)
+		return vz_fail(e, r, "prepare %s", path);
+	o.env = env;
+	log_debug(ve->log, "run %s", path);
+	r = os_exec(argv, &o, &out);
+	if (r < 0)
+		return vz_fail_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "run action script %s", path);
+	if (r == 0)
+		return 0;
+	last_line(out);
+	if (str_escape(&safe, out) < 0)
+		safe = NULL;
+	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT, "action script %s failed with %d: %s", path,
+			    status_code(r), safe ? safe : "");
+}
+
+int hooks_host(const struct ve *ve, const char *action, bool global_first, struct vz_error *e)
+{
+	_cleanup_free_ char *global = NULL, *own = NULL;
+	int r = str_fmt(&global, "%s/vps.%s", ve->host->confdir, action);
+
+	if (r >= 0)
+		r = str_fmt(&own, "%s/%u.%s", ve->host->confdir, ve->id, action);
+	if (r < 0)
+		return vz_fail(e, r, "action script %s", action);
+	r = run_host(ve, global_first ? global : own, e);
+	if (r >= 0)
+		r = run_host(ve, global_first ? own : global, e);
+	return r;
+}
+
+int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL, *out = NULL, *safe = NULL;
+	_cleanup_strv_ char **env = NULL;
+	int r = str_fmt(&path, "%s/%u.%s", ve->host->confdir, ve->id, action);
+
+	if (r < 0)
+		return vz_fail(e, r, "action script %s", action);
+	if (access(path, X_OK) < 0)
+		return 0;
+	r = os_read_file_at(AT_FDCWD, path, SCRIPT_MAX, &text, NULL);
+	if (r >= 0)
+		r = script_env(ve, &env);
+	if (r < 0)
+		return vz_fail_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "read action script %s", path);
+	r = ve_script(ve, text, env, TIMEOUT_MS, &out, e);
+	if (r < 0)
+		return vz_wrap_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "action script %s", path);
+	if (r == 0)
+		return 0;
+	last_line(out);
+	if (str_escape(&safe, out) < 0)
+		safe = NULL;
+	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT, "action script %s failed inside with %d: %s",
+			    path, status_code(r), safe ? safe : "");
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The one process per VE that stays on the host.  It carries out the start on
+ * behalf of a command ("front"), then serves the console, and when init ends it
+ * takes the VE down, or starts it again when the VE asked for a reboot.
+ *
+ * It is not needed: killed, the VE runs on, and every command works without it;
+ * only console and reboot are lost.  So nothing is kept in it that is not on disk.
+ */
+#include "ve/start.h"
+
+#include "base/str.h"
+#include "mech/tty/tty.h"
+#include "os/os.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define REBOOT_LOCK_MS (24 * 3600 * 1000)
+
+/* Monitor to front, until FRONT_DONE or FRONT_FAIL ends the conversation. */
+enum front_what { FRONT_LOG = 1, FRONT_DONE, FRONT_FAIL };
+struct front_msg {
+	enum front_what what;
+	int level;
+	struct vz_error error; /* LOG: its text is the line */
+};
+
+static void front_log(void *data, int level, const char *line)
+{
+	struct start_op *op = data;
+	struct front_msg m = { .what = FRONT_LOG, .level = level };
+
+	(void)snprintf(m.error.text, sizeof(m.error.text), "%s", line);
+	if (op->front >= 0)
+		IGNORE(os_send_fds(op->front, &m, sizeof(m), NULL, 0));
+}
+
+static bool front_gone(struct start_op *op)
+{
+	struct pollfd p = { .fd = op->front, .events = 0 };
+
+	return op->front >= 0 && poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+}
+
+static void front_end(struct start_op *op, const struct vz_error *failed)
+{
+	struct front_msg m = { .what = failed ? FRONT_FAIL : FRONT_DONE };
+
+	if (failed)
+		m.error = *failed;
+	if (op->front >= 0)
+		IGNORE(os_send_fds(op->front, &m, sizeof(m), NULL, 0));
+	op->front = safe_close(op->front);
+}
+
+/* Console until init ends; without a console just wait. Then reap: the wait status. */
+static int watch(struct start_op *op)
+{
+	_cleanup_free_ char *path = NULL;
+	struct tty_console *con = NULL;
+	struct spawn *s = &op->spawn;
+	int listener = -EBADF, status = 0;
+
+	if (str_fmt(&path, "%s/%u/console", op->ve->host->rundir, op->ve->id) >= 0)
+		listener = tty_console_listen(path);
+	if (listener >= 0 && tty_console_new(&con, s->console[0], s->console[1], listener) >= 0) {
+		s->console[0] = s->console[1] = -EBADF;
+		IGNORE(tty_console_run(con, s->pidfd));
+	} else {
+		(void)safe_close(listener);
+	}
+	IGNORE(os_pidfd_wait(s->pidfd, -1));
+	IGNORE(os_reap(s->init, &status));
+	con = tty_console_free(con);
+	spawn_done(s);
+	s->init = 0;
+	return status;
+}
+
+/* Is the VE still the one we started? Another command may have taken it down and up again. */
+static bool still_ours(const struct start_op *op)
+{
+	struct ve_state s;
+
+	return state_read(op->ve, &s) >= 0 && s.monitor == op->state.monitor &&
+	       s.monitor_start == op->state.monitor_start && s.started_ms == op->state.started_ms;
+}
+
+/* Init ended on its own: take the VE down; true when it is to be started again. */
+static bool after_init(struct start_op *op, int status)
+{
+	/* reboot(2) in a pid namespace ends its init with SIGHUP for a restart, SIGINT for halt */
+	bool again = WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
+	struct vz_error e = { 0 };
+	int lock = ve_lock(op->ve, again ? "reboot" : "halt", REBOOT_LOCK_MS, &e);
+
+	if (lock < 0)
+		return false;
+	if (!still_ours(op)) {
+		ve_unlock(op->ve, &lock);
+		return false;
+	}
+	if (ve_cleanup(op->ve, true, &e) < 0 || !again || ve_reload(op->ve, &e) < 0 ||
+	    op->ve->conf.disabled) {
+		ve_unlock(op->ve, &lock);
+		return false;
+	}
+	start_op_init(op, op->ve, 0);
+	op->front = -EBADF;
+	again = start_run(op, &e) >= 0;
+	start_op_done(op);
+	ve_unlock(op->ve, &lock);
+	return again;
+}
+
+static void detach(void)
+{
+	int null = os_openat(AT_FDCWD, "/dev/null", O_RDWR, 0, 0);
+	sigset_t none;
+
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		IGNORE(dup2(null, fd));
+	if (null > 2)
+		(void)safe_close(null);
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	/* a terminal's or a service manager's signals to its group are not for us */
+	(void)signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)umask(022);
+	IGNORE(chdir("/"));
+	(void)prctl(PR_SET_NAME, "vz-monitor", 0, 0, 0);
+}
+
+static _Noreturn void monitor(struct start_op *op, int lock_fd)
+{
+	struct logger log = { .fn = front_log, .data = op, .level = op->ve->log ? op->ve->log->level : 0 };
+	const int keep[] = { 0, 1, 2, op->front, lock_fd };
+	struct vz_error e = { 0 };
+	int r;
+
+	(void)setsid();
+	detach();
+	IGNORE(os_close_except(keep, ARRAY_SIZE(keep)));
+	op->ve->log = &log;
+	op->front_gone = front_gone;
+	r = start_run(op, &e);
+	start_op_done(op);
+	front_end(op, r < 0 ? &e : NULL);
+	/* the front's copy of the lock goes on guarding what the command still does */
+	(void)safe_close(lock_fd);
+	if (r < 0)
+		_exit(1);
+	op->ve->log = NULL;
+	while (after_init(op, watch(op)))
+		;
+	_exit(0);
+}
+
+/* The monitor is a grandchild: no caller has to reap it, whatever kind of process it is. */
+static int fork_monitor(struct start_op *op, int lock_fd)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		pid = fork();
+		if (pid != 0)
+			_exit(pid < 0);
+		monitor(op, lock_fd);
+	}
+	return os_reap(pid, NULL);
+}
+
+/* Read the monitor's words until it says how it went. */
+static int listen_front(const struct ve *ve, int sock, struct vz_error *e)
+{
+	for (;;) {
+		struct front_msg m;
+		int r = os_recv_fds(sock, &m, sizeof(m), NULL, 0);
+
+		if (r < 0)
+			return vz_fail(e, r, "the monitor of the container died; 'vzctl stop %u' cleans up", ve->id);
+		m.error.text[sizeof(m.error.text) - 1] = '\0';
+		if (m.what == FRONT_DONE)
+			return 0;
+		if (m.what == FRONT_FAIL) {
+			if (e)
+				*e = m.error;
+			return m.error.code < 0 ? m.error.code : -EPROTO;
+		}
+		log_msg(ve->log, m.level, "%s", m.error.text);
+	}
+}
+
+static int start(struct ve *ve, unsigned int flags, bool hold, int lock_fd, struct vz_error *e)
+{
+	_cleanup_close_ int front = -EBADF;
+	struct start_op op;
+	int pair[2], r;
+
+	r = os_seqpacket_pair(pair);
+	if (r < 0)
+		return vz_fail(e, r, "make a socket pair");
+	front = pair[0];
+	start_op_init(&op, ve, flags);
+	op.front = pair[1];
+	op.hold = hold;
+	r = fork_monitor(&op, lock_fd);
+	(void)safe_close(pair[1]);
+	if (r < 0)
+		return vz_fail(e, r, "fork the monitor");
+	return listen_front(ve, front, e);
+}
+
+int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
+{
+	int r = ve_need_conf(ve, e);
+
+	if (r < 0)
+		return r;
+	if (ve->conf.disabled && !(flags & START_FORCE))
+		return vz_fail_exit(e, -EPERM, VZ_EXIT_DISABLED,
+				    "Container start disabled: use --force, or vzctl set %u --disabled no --save", ve->id);
+	if (ve_is_running(ve))
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "Container is already running");
+	log_info(ve->log, "Starting container...");
+	return start(ve, flags, false, lock_fd, e);
+}
+
+int ve_start_held(struct ve *ve, struct vz_error *e)
+{
+	return start(ve, 0, true, -EBADF, e);
+}

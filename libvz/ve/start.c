@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The stages of a VE's start, and ve_cleanup(), which is their downs.
+ * Restore will be the same list with other rows for spawn and init.
+ */
+#include "ve/start.h"
+
+#include "base/str.h"
+#include "mech/mnt/mnt.h"
+#include "mech/net/net.h"
+#include "os/os.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define KILL_TIMEOUT_MS 10000
+
+static int clean_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	struct ve_state s;
+	_cleanup_close_ int cg = -EBADF;
+
+	/* what an earlier start or a VE that ended on its own left behind */
+	cg = ve_cg_open(op->ve);
+	if (cg < 0 && state_read(op->ve, &s) < 0 &&
+	    (!ve_is_mounted(op->ve) || op->flags & START_SKIP_REMOUNT))
+		return 0;
+	return ve_cleanup(op->ve, !(op->flags & START_SKIP_REMOUNT), e);
+}
+
+static int state_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	struct ve_state *s = &op->state;
+
+	*s = (struct ve_state){ .monitor = getpid(), .started_ms = os_now_ms() };
+	IGNORE(os_starttime(s->monitor, &s->monitor_start));
+	return state_write(op->ve, s, e);
+}
+
+static int state_down(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+
+	return state_remove(op->ve, e);
+}
+
+static int mount_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+
+	return ve_mount_root(op->ve, e);
+}
+
+static int mount_down(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+
+	return op->keep_mount ? 0 : ve_umount_root(op->ve, e);
+}
+
+static int cgroup_find(struct start_op *op, char **ret, struct vz_error *e)
+{
+	char *scope = NULL;
+	int r;
+
+	if (op->ve->host->cgroup_root)
+		return cg_root_find(op->ve->host->cgroup_root, ret, e);
+	r = cg_systemd_scope(op->ve->id, getpid(), &scope, e);
+	if (r < 0)
+		return r;
+	if (!scope)
+		return cg_root_find(NULL, ret, e);
+	*ret = scope;
+	return 0;
+}
+
+/* What a VE may open beside the standard nodes: DEVICES of its configuration. */
+static int device_rules(const struct ve_config *c, struct cg_dev_rule **ret, size_t *ret_n)
+{
+	struct cg_dev_rule *v = calloc(c->ndevices + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->ndevices; i++) {
+		const struct dev_rule *d = &c->devices[i];
+
+		v[i] = (struct cg_dev_rule){ .type = d->type, .major = d->major, .minor = d->minor,
+					     .access = (uint8_t)((d->access & 4 ? CG_DEV_READ : 0) |
+								 (d->access & 2 ? CG_DEV_WRITE : 0)) };
+	}
+	*ret = v;
+	*ret_n = c->ndevices;
+	return 0;
+}
+
+static int cgroup_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	const struct ve *ve = op->ve;
+	_cleanup_free_ struct cg_dev_rule *rules = NULL;
+	_cleanup_free_ char *root = NULL;
+	struct cg_conf cc;
+	size_t n;
+	int r = cgroup_find(op, &root, e);
+
+	if (r < 0)
+		return r;
+	if (strlen(root) >= sizeof(op->state.cgroot))
+		return vz_fail(e, -ENAMETOOLONG, "cgroup root %s", root);
+	memcpy(op->state.cgroot, root, strlen(root) + 1);
+	r = state_write(ve, &op->state, e);
+	if (r < 0)
+		return r;
+	ve_cg_conf(&ve->conf, &cc);
+	r = cg_make(root, ve->id, &cc, ve->conf.uid_base, ve->conf.gid_base,
+		    ve->host->cgroup_missing_warn, ve->log, e);
+	if (r < 0)
+		goto undo;
+	op->cg = r = cg_open(root, ve->id);
+	if (r >= 0)
+		op->cg_ve = r = cg_open_ve(op->cg, e);
+	if (r >= 0)
+		r = device_rules(&ve->conf, &rules, &n);
+	if (r >= 0)
+		r = cg_devices(op->cg, rules, n, e);
+	if (r >= 0)
+		return 0;
+undo:
+	IGNORE(cg_remove(root, ve->id, NULL));
+	return vz_wrap_exit(e, r, VZ_EXIT_ENV_CREATE, "cgroup");
+}
+
+static int cgroup_down(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	_cleanup_free_ char *root = NULL;
+	int r;
+
+	op->cg = safe_close(op->cg);
+	op->cg_ve = safe_close(op->cg_ve);
+	r = ve_cg_root(op->ve, &root, e);
+	return r < 0 ? r : cg_remove(root, op->ve->id, e);
+}
+
+static int spawn_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	const struct ve *ve = op->ve;
+	struct spawn *s = &op->spawn;
+	uint64_t shm = ve->conf.ubc[UBC_SHMPAGES].limit, ptys = ve->conf.ubc[UBC_NUMPTY].limit;
+	int r;
+
+	*s = (struct spawn){ .ve = ve, .cgroup = op->cg_ve, .hostname = ve->conf.hostname,
+			     .shm_bytes = UINT64_MAX, .rootfd = -EBADF, .devfd = -EBADF,
+			     .pidfd = -EBADF, .sock = -EBADF, .console = { -EBADF, -EBADF } };
+	if (shm && shm < UBC_UNLIMITED / 65536)
+		s->shm_bytes = shm * (uint64_t)sysconf(_SC_PAGESIZE);
+	if (ptys && ptys < 1U << 20)
+		s->ptys = (uint32_t)ptys;
+	ve_sec_conf(&ve->conf, &s->sec);
+	r = sec_seccomp_get(&s->sec, ve->host->rundir, &s->filter, e);
+	if (r >= 0)
+		r = s->rootfd = mnt_root_clone(ve->conf.root, e);
+	if (r >= 0)
+		r = s->devfd = mnt_dev_make(ve->conf.uid_base, ve->conf.gid_base, e);
+	if (r >= 0)
+		r = spawn_init(s, e);
+	s->rootfd = safe_close(s->rootfd);
+	s->devfd = safe_close(s->devfd);
+	sec_seccomp_done(&s->filter);
+	if (r < 0)
+		return vz_wrap_exit(e, r, VZ_EXIT_ENV_CREATE, "start init");
+	op->state.init = s->init;
+	r = os_starttime(s->init, &op->state.init_start);
+	if (r < 0)
+		spawn_done(s);
+	return r < 0 ? vz_fail(e, r, "look at init") : 0;
+}
+
+/* Everything that runs in the VE's cgroup dies here, whoever started it. */
+static int spawn_down(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	_cleanup_close_ int cg = -EBADF;
+
+	spawn_done(&op->spawn);
+	cg = ve_cg_open(op->ve);
+	if (cg < 0)
+		return 0;
+	return vz_wrap_exit(e, cg_kill(cg, KILL_TIMEOUT_MS, e), VZ_EXIT_STOP, "kill the container's processes");
+}
+
+static int net_stage_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	const struct ve *ve = op->ve;
+	struct net_conf nc = { .ip = ve->conf.ip, .ipv6 = ve->host->ipv6 };
+	_cleanup_close_ int netns = -EBADF;
+	_cleanup_free_ char *list = NULL;
+	char path[64];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", op->spawn.init);
+	netns = os_openat(AT_FDCWD, path, O_RDONLY, 0, 0);
+	if (netns < 0)
+		return vz_fail(e, netns, "open the container's network namespace");
+	if (strv_len(ve->conf.ip) && strv_join(&list, ve->conf.ip, " ") >= 0)
+		log_info(ve->log, "Adding IP address(es): %s", list);
+	r = net_up(ve->id, netns, &nc, ve->log, e);
+	return vz_wrap_exit(e, r, VZ_EXIT_IP_ADD, "network");
+}
+
+static int net_stage_down(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+
+	return net_down(op->ve->id, e);
+}
+
+/* From here enter.c finds the VE: it runs, though its init is still held. */
+static int publish_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+
+	op->state.running = true;
+	return state_write(op->ve, &op->state, e);
+}
+
+static int scripts_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	int r = dist_apply(op->ve, DIST_ALL, true, e);
+
+	if (r >= 0)
+		r = hooks_inside(op->ve, "start", e);
+	return r;
+}
+
+static int exec_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+
+	return op->hold ? 0 : spawn_go(&op->spawn, e);
+}
+
+static const struct stage table[] = {
+	{ "clean", clean_up, NULL },
+	{ "state", state_up, state_down },
+	{ "mount", mount_up, mount_down },
+	{ "cgroup", cgroup_up, cgroup_down },
+	{ "spawn", spawn_up, spawn_down },
+	{ "net", net_stage_up, net_stage_down },
+	{ "publish", publish_up, NULL },
+	{ "scripts", scripts_up, NULL },
+	{ "exec", exec_up, NULL },
+};
+
+static bool interrupted(void *p)
+{
+	struct start_op *op = p;
+
+	return op->front_gone && op->front_gone(op);
+}
+
+static const struct stages start_stages = { "start", table, ARRAY_SIZE(table), interrupted };
+static const struct stages stop_stages = { "stop", table, ARRAY_SIZE(table), NULL };
+
+void start_op_init(struct start_op *op, struct ve *ve, unsigned int flags)
+{
+	*op = (struct start_op){ .ve = ve, .flags = flags, .cg = -EBADF, .cg_ve = -EBADF };
+	op->spawn.pidfd = op->spawn.sock = op->spawn.rootfd = op->spawn.devfd = -EBADF;
+	op->spawn.console[0] = op->spawn.console[1] = -EBADF;
+}
+
+int start_run(struct start_op *op, struct vz_error *e)
+{
+	return stages_up(&start_stages, op, e);
+}
+
+void start_op_done(struct start_op *op)
+{
+	if (!op->hold) /* a held init lives by this socket */
+		op->spawn.sock = safe_close(op->spawn.sock);
+	op->cg = safe_close(op->cg);
+	op->cg_ve = safe_close(op->cg_ve);
+}
+
+int ve_cleanup(const struct ve *ve, bool umount, struct vz_error *e)
+{
+	struct start_op op;
+	int r;
+
+	/* the downs only read the VE */
+	start_op_init(&op, (struct ve *)(uintptr_t)ve, 0);
+	op.keep_mount = !umount;
+	r = stages_down(&stop_stages, &op, e);
+	start_op_done(&op);
+	return r;
+}

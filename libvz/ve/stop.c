@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Stopping always ends: first the VE is asked (halt inside, as its own shell
+ * has it), then its cgroup is frozen and killed, then the stages are taken down.
+ */
+#include "ve/ve.h"
+
+#include "os/os.h"
+
+#include <errno.h>
+
+#define HALT_TIMEOUT_MS 30000
+
+/* Ask init to end; true when it may be waited for. */
+static bool ask(const struct ve *ve)
+{
+	/* systemd's halt waits for the job's end only with --no-block missing; busybox and sysv know plain halt */
+	static const char script[] = "if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then\n"
+				     "  systemctl --no-block poweroff\n"
+				     "elif command -v poweroff >/dev/null 2>&1; then poweroff\n"
+				     "else halt; fi\n";
+	struct vz_error e = { 0 };
+	int r = ve_script(ve, script, NULL, HALT_TIMEOUT_MS, NULL, &e);
+
+	if (r < 0)
+		log_warn(ve->log, "The container cannot be asked to halt: %s", e.text);
+	return r == 0;
+}
+
+static int orderly(const struct ve *ve, int init, struct vz_error *e)
+{
+	int r = hooks_inside(ve, "stop", e);
+
+	if (r < 0)
+		return r;
+	if (ask(ve) && os_pidfd_wait(init, (int)ve->conf.stop_timeout * 1000) > 0)
+		return 0;
+	log_info(ve->log, "Killing container ...");
+	return 0;
+}
+
+int ve_stop(struct ve *ve, unsigned int flags, struct vz_error *e)
+{
+	_cleanup_close_ int init = state_open_init(ve, NULL);
+	int r;
+
+	if (init < 0) {
+		/* what a killed start or a VE that died alone left is taken down all the same */
+		r = ve_cleanup(ve, false, e);
+		if (r < 0)
+			return vz_wrap_exit(e, r, VZ_EXIT_STOP, "clean up");
+		log_info(ve->log, "Unable to stop: container is not running");
+		return 0;
+	}
+	log_info(ve->log, "Stopping container ...");
+	if (!(flags & STOP_FAST)) {
+		r = orderly(ve, init, e);
+		if (r < 0)
+			return r;
+	}
+	r = ve_cleanup(ve, !(flags & STOP_SKIP_UMOUNT), e);
+	if (r < 0)
+		return vz_wrap_exit(e, r, VZ_EXIT_STOP, "Unable to stop container");
+	log_info(ve->log, "Container was stopped");
+	return 0;
+}
