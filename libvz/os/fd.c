@@ -9,7 +9,12 @@
 #include <linux/close_range.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
 
 int os_openat(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
@@ -263,6 +268,22 @@ bool os_exists(const char *path)
 int os_cloexec_from(int from)
 {
 	return RET_NERRNO(syscall(SYS_close_range, (unsigned int)from, ~0U, CLOSE_RANGE_CLOEXEC));
+}
+
+int os_memfd(const char *name, const void *data, size_t len)
+{
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = os_write_all(fd, data, len);
+	if (r < 0)
+		return r;
+	if (lseek(fd, 0, SEEK_SET) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return -errno;
+	return TAKE_FD(fd);
 }
 
 static int by_value(const void *a, const void *b)

@@ -45,6 +45,8 @@ int os_cloexec_from(int from) _must_check_;
 /* Close everything but these (any order, negative ones ignored; at most 16). */
 int os_close_except(const int *keep, size_t n) _must_check_;
 int os_readlink(const char *path, char **ret) _must_check_;
+/* Sealed memory file holding these bytes, positioned at its start. */
+int os_memfd(const char *name, const void *data, size_t len) _must_check_;
 /* Make fd survive exec. */
 int os_keep_on_exec(int fd) _must_check_;
 
@@ -83,6 +85,9 @@ struct os_exec_opts {
 	int timeout_ms;   /* -1: none */
 };
 int os_exec(char *const argv[], const struct os_exec_opts *o, char **ret_out) _must_check_;
+
+/* seal.c: execute argv again from a copy of the running program that cannot be written; 0 when this is it. */
+int os_seal_self(char *const argv[], char *const env[]) _must_check_;
 
 /* ---- sock.c: messages between our own processes ---- */
 int os_seqpacket_pair(int fds[2]) _must_check_;

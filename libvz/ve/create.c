@@ -10,7 +10,6 @@
 #include "ve/ve.h"
 
 #include "base/str.h"
-#include "conf/changes.h"
 #include "mech/tm/tm.h"
 #include "os/os.h"
 

@@ -240,7 +240,7 @@ static int prepare(const struct ve *ve, struct enter *x, struct vz_error *e)
 	if (x->cgroup < 0)
 		return x->cgroup;
 	ve_sec_conf(&ve->conf, &x->sec);
-	r = sec_seccomp_get(&x->sec, ve->host->rundir, &x->filter, e);
+	r = sec_seccomp_get(&x->sec, &x->filter, e);
 	return r;
 }
 

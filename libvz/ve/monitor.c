@@ -225,6 +225,9 @@ int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
 
 	if (r < 0)
 		return r;
+	r = ve_config_check(&ve->conf, e);
+	if (r < 0)
+		return r;
 	if (ve->conf.disabled && !(flags & START_FORCE))
 		return vz_fail_exit(e, -EPERM, VZ_EXIT_DISABLED,
 				    "Container start disabled: use --force, or vzctl set %u --disabled no --save", ve->id);

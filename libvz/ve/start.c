@@ -160,7 +160,7 @@ static int spawn_up(void *p, struct vz_error *e)
 	if (ptys && ptys < 1U << 20)
 		s->ptys = (uint32_t)ptys;
 	ve_sec_conf(&ve->conf, &s->sec);
-	r = sec_seccomp_get(&s->sec, ve->host->rundir, &s->filter, e);
+	r = sec_seccomp_get(&s->sec, &s->filter, e);
 	if (r >= 0)
 		r = s->rootfd = mnt_root_clone(ve->conf.root, e);
 	if (r >= 0)

@@ -133,6 +133,9 @@ int ve_create(struct ve *ve, const char *ostemplate, const char *config, const s
 int ve_destroy(struct ve *ve, struct vz_error *e) _must_check_;
 int ve_set(struct ve *ve, const struct ve_config *new, unsigned int vz_flags, struct vz_error *e) _must_check_;
 
+/* new = the VE's configuration with the sample's values over it, but for what names this VE. */
+int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_config *new, struct vz_error *e) _must_check_;
+
 /* ---- apply.c ---- */
 void ve_cg_conf(const struct ve_config *c, struct cg_conf *ret);
 void ve_sec_conf(const struct ve_config *c, struct sec_conf *ret);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What stands behind the opaque handles of the public headers. */
+#ifndef API_API_H
+#define API_API_H
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "ve/ve.h"
+
+#include <vz/ve.h>
+
+struct vz {
+	struct host_config host;
+	struct logger log;
+};
+
+struct vz_ve {
+	struct vz *vz;
+	struct ve ve;
+};
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Changing a VE: check everything, bring each changed group to the running VE
+ * once, put it back when one fails, and only then write the file.
+ */
+#include "ve/ve.h"
+
+#include "base/str.h"
+#include "mech/net/net.h"
+#include "os/os.h"
+
+#include <errno.h>
+#include <string.h>
+#include <vz/ve.h>
+
+#define RESTART_GROUPS (1U << APPLY_RESTART)
+
+/* Addresses the VE does not have yet must not be somebody else's. */
+static int check_addresses(const struct ve *ve, const struct ve_config *new, struct vz_error *e)
+{
+	for (char **ip = new->ip; ip && *ip; ip++) {
+		struct net_addr a;
+		int r;
+
+		if (strv_has(ve->conf.ip, *ip))
+			continue;
+		r = net_addr_parse(*ip, &a, e);
+		if (r < 0)
+			return r;
+		if (net_addr_in_use(ve->id, &a) > 0)
+			return vz_fail_exit(e, -EADDRINUSE, VZ_EXIT_IP_USED, "address %s is in use on this host", *ip);
+	}
+	return 0;
+}
+
+static int rename_ve(const struct ve *ve, const struct ve_config *new, struct vz_error *e)
+{
+	_cleanup_close_ int lock = host_lock(ve->host, e);
+
+	if (lock < 0)
+		return lock;
+	return name_set(ve->host, ve->id, ve->conf.name, new->name ? new->name : "", e);
+}
+
+static int save(struct ve *ve, const struct ve_config *new, unsigned int groups, struct vz_error *e)
+{
+	bool renamed = groups & 1U << APPLY_NAME;
+	int r = renamed ? rename_ve(ve, new, e) : 0;
+
+	if (r >= 0) {
+		r = ve_save_conf(ve, new, e);
+		if (r < 0 && renamed)
+			IGNORE(name_set(ve->host, ve->id, new->name, ve->conf.name ? ve->conf.name : "", NULL));
+	}
+	return r;
+}
+
+static int check(const struct ve *ve, const struct ve_config *new, unsigned int groups, unsigned int flags,
+		 bool running, struct vz_error *e)
+{
+	bool live = groups & ~(1U << APPLY_NONE | 1U << APPLY_NAME);
+
+	if (!(flags & VZ_SAVE) && groups & 1U << APPLY_NAME)
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NAME, "--name has to be used with --save");
+	if (!(flags & VZ_SAVE) && !running && live)
+		return vz_fail_exit(e, -ESRCH, VZ_EXIT_NOT_RUNNING,
+				    "Container is not running: use --save to change its configuration");
+	if (running && (!str_eq(new->root, ve->conf.root) || !str_eq(new->private, ve->conf.private)))
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "--root and --private need a stopped container");
+	if (running && (new->uid_base != ve->conf.uid_base || new->gid_base != ve->conf.gid_base))
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "--local_uid and --local_gid need a stopped container");
+	return check_addresses(ve, new, e);
+}
+
+int ve_set(struct ve *ve, const struct ve_config *new, unsigned int flags, struct vz_error *e)
+{
+	unsigned int groups = ve_config_diff(&ve->conf, new), apply = groups;
+	bool running = ve_is_running(ve);
+	int r;
+
+	if (flags & VZ_REAPPLY)
+		apply |= 1U << APPLY_MEM | 1U << APPLY_PIDS | 1U << APPLY_UBC;
+	if (!apply) {
+		if (flags & VZ_SAVE)
+			log_info(ve->log, "No changes in CT configuration, not saving");
+		return 0;
+	}
+	r = check(ve, new, groups, flags, running, e);
+	if (r < 0)
+		return r;
+	if (flags & (VZ_IGNORE | VZ_RESTART))
+		apply &= ~RESTART_GROUPS;
+	if (running) {
+		r = ve_apply(ve, &ve->conf, new, apply, e);
+		if (r < 0)
+			return r;
+	}
+	if (flags & VZ_SAVE) {
+		r = save(ve, new, groups, e);
+		if (r < 0 && running)
+			IGNORE(ve_apply(ve, new, &ve->conf, apply & ~RESTART_GROUPS, NULL));
+		if (r < 0)
+			return r;
+	} else if (running && groups) {
+		log_warn(ve->log, "WARNING: Settings were not saved to config (use --save flag to save)");
+	}
+	if (running && flags & VZ_RESTART && groups & RESTART_GROUPS)
+		return 1;
+	return 0;
+}
+
+int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_config *new, struct vz_error *e)
+{
+	static const char *const kept[] = { "HOSTNAME", "IP_ADDRESS", "OSTEMPLATE", "VE_ROOT", "VE_PRIVATE",
+					    "DESCRIPTION", "NAME", "LOCAL_UID", "LOCAL_GID", NULL };
+	_cleanup_conf_file_ struct conf_file *f = NULL;
+	_cleanup_free_ char *path = NULL;
+	int r = str_fmt(&path, "%s/ve-%s.conf-sample", ve->host->confdir, sample);
+
+	if (r >= 0)
+		r = strchr(sample, '/') ? -EINVAL : conf_file_read(&f, path, ve->log, NULL);
+	if (r < 0)
+		return vz_fail_exit(e, r, VZ_EXIT_APPLYCONFIG, "read sample configuration %s", path ? path : sample);
+	r = ve_config_copy(new, &ve->conf);
+	for (size_t i = 0; r >= 0 && i < param_count(); i++) {
+		const struct param *p = param_at(i);
+		const char *key = param_key(p), *value = key ? conf_file_get(f, key) : NULL;
+
+		if (value && !strv_has((char *const *)(uintptr_t)kept, key))
+			r = param_parse_file(new, ve->host, p, value, FROM_CLI, e);
+	}
+	return vz_wrap_exit(e, r, VZ_EXIT_APPLYCONFIG, "apply sample %s", sample);
+}
