@@ -71,7 +71,7 @@ static _Noreturn void refused_by(struct job *j, struct archive *a, struct archiv
 
 	if (en == ENOSPC || en == EDQUOT)
 		speak(j, TM_MSG_REFUSED, -ENOSPC, "no space left for the unpacked tree", NULL);
-	refused(j, ae, archive_error_string(a));
+	refused(j, ae, archive_error_string(a) ? archive_error_string(a) : "malformed archive");
 }
 
 /* ---- confinement ---- */
