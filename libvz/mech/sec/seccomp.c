@@ -59,14 +59,16 @@ static bool is_widened(const struct gen *g, const struct sec_row *row)
 	return (row->widen & g->flags) || (row->cap && (g->caps >> row->cap & 1));
 }
 
+/* Negative: not on this architecture. libseccomp's numbers of architectures are AUDIT_ARCH_* (x32 aside). */
 static int find_number(uint32_t arch, const char *name)
 {
 	int nr = seccomp_syscall_resolve_name_arch(arch, name);
 
-	for (size_t i = 0; nr == __NR_SCMP_ERROR && i < sec_new_calls_len; i++)
-		if (strcmp(sec_new_calls[i].name, name) == 0)
-			nr = sec_new_calls[i].nr;
-	return nr; /* negative: not on this architecture */
+	for (size_t i = 0; nr < 0 && i < sec_numbers_len; i++)
+		if ((!sec_numbers[i].arch || sec_numbers[i].arch == arch) &&
+		    strcmp(sec_numbers[i].name, name) == 0)
+			nr = sec_numbers[i].nr;
+	return nr;
 }
 
 static void add_row(struct gen *g, struct ranges *rs, uint32_t arch, const struct sec_row *row)
@@ -232,7 +234,6 @@ static void emit_arch(struct gen *g, uint32_t scmp_arch, struct ranges *calls, s
 	qsort(calls->r, calls->n, sizeof(calls->r[0]), by_number);
 	if (close_gaps(calls, out) < 0)
 		g->err = -EINVAL;
-	/* libseccomp's numbers of architectures are the kernel's AUDIT_ARCH_* (x32 aside) */
 	emit_load(g, offsetof(struct seccomp_data, arch));
 	emit(g, BPF_JMP | BPF_JEQ | BPF_K, scmp_arch, 1, 0);
 	at = g->n;

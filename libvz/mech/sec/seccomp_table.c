@@ -9,6 +9,7 @@
 #include "mech/sec/table.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/capability.h>
 
 #include "base/cleanup.h"
@@ -197,15 +198,58 @@ const struct sec_row sec_table[] = {
 };
 const size_t sec_table_len = ARRAY_SIZE(sec_table);
 
-const struct sec_new_call sec_new_calls[] = {
-	{ "process_mrelease", 448 }, { "futex_waitv", 449 },   { "set_mempolicy_home_node", 450 },
-	{ "cachestat", 451 },        { "fchmodat2", 452 },     { "map_shadow_stack", 453 },
-	{ "futex_wake", 454 },       { "futex_wait", 455 },    { "futex_requeue", 456 },
-	{ "statmount", 457 },        { "listmount", 458 },     { "lsm_get_self_attr", 459 },
-	{ "lsm_set_self_attr", 460 },{ "lsm_list_modules", 461 }, { "mseal", 462 },
-	{ "setxattrat", 463 },       { "getxattrat", 464 },    { "listxattrat", 465 },
-	{ "removexattrat", 466 },    { "open_tree_attr", 467 },{ "file_getattr", 468 },
-	{ "file_setattr", 469 },
+const struct sec_number sec_numbers[] = {
+	{ "process_mrelease", 448, 0 },
+	{ "futex_waitv", 449, 0 },
+	{ "set_mempolicy_home_node", 450, 0 },
+	{ "cachestat", 451, 0 },
+	{ "fchmodat2", 452, 0 },
+	{ "map_shadow_stack", 453, 0 },
+	{ "futex_wake", 454, 0 },
+	{ "futex_wait", 455, 0 },
+	{ "futex_requeue", 456, 0 },
+	{ "statmount", 457, 0 },
+	{ "listmount", 458, 0 },
+	{ "lsm_get_self_attr", 459, 0 },
+	{ "lsm_set_self_attr", 460, 0 },
+	{ "lsm_list_modules", 461, 0 },
+	{ "mseal", 462, 0 },
+	{ "setxattrat", 463, 0 },
+	{ "getxattrat", 464, 0 },
+	{ "listxattrat", 465, 0 },
+	{ "removexattrat", 466, 0 },
+	{ "open_tree_attr", 467, 0 },
+	{ "file_getattr", 468, 0 },
+	{ "file_setattr", 469, 0 },
+	{ "uretprobe", 335, AUDIT_ARCH_X86_64 },
+	{ "uprobe", 336, AUDIT_ARCH_X86_64 },
+	{ "recvmmsg", 337, AUDIT_ARCH_I386 },
+	{ "sendmmsg", 345, AUDIT_ARCH_I386 },
+	{ "socket", 359, AUDIT_ARCH_I386 },
+	{ "socketpair", 360, AUDIT_ARCH_I386 },
+	{ "bind", 361, AUDIT_ARCH_I386 },
+	{ "connect", 362, AUDIT_ARCH_I386 },
+	{ "listen", 363, AUDIT_ARCH_I386 },
+	{ "accept4", 364, AUDIT_ARCH_I386 },
+	{ "getsockopt", 365, AUDIT_ARCH_I386 },
+	{ "setsockopt", 366, AUDIT_ARCH_I386 },
+	{ "getsockname", 367, AUDIT_ARCH_I386 },
+	{ "getpeername", 368, AUDIT_ARCH_I386 },
+	{ "sendto", 369, AUDIT_ARCH_I386 },
+	{ "sendmsg", 370, AUDIT_ARCH_I386 },
+	{ "recvfrom", 371, AUDIT_ARCH_I386 },
+	{ "recvmsg", 372, AUDIT_ARCH_I386 },
+	{ "shutdown", 373, AUDIT_ARCH_I386 },
+	{ "semget", 393, AUDIT_ARCH_I386 },
+	{ "semctl", 394, AUDIT_ARCH_I386 },
+	{ "shmget", 395, AUDIT_ARCH_I386 },
+	{ "shmctl", 396, AUDIT_ARCH_I386 },
+	{ "shmat", 397, AUDIT_ARCH_I386 },
+	{ "shmdt", 398, AUDIT_ARCH_I386 },
+	{ "msgget", 399, AUDIT_ARCH_I386 },
+	{ "msgsnd", 400, AUDIT_ARCH_I386 },
+	{ "msgrcv", 401, AUDIT_ARCH_I386 },
+	{ "msgctl", 402, AUDIT_ARCH_I386 },
 };
-const size_t sec_new_calls_len = ARRAY_SIZE(sec_new_calls);
+const size_t sec_numbers_len = ARRAY_SIZE(sec_numbers);
 /* clang-format on */

@@ -26,7 +26,7 @@ struct sec_arg {
 };
 
 struct sec_row {
-	const char *names;   /* blank separated; what libseccomp does not know is looked up in sec_new_calls */
+	const char *names;   /* blank separated; see also sec_numbers */
 	uint16_t ret;        /* 0 allow, else the errno */
 	unsigned int widen;  /* SEC_*: allowed with one of these */
 	int cap;             /* allowed when the VE has this capability; 0: none does */
@@ -34,15 +34,17 @@ struct sec_row {
 	const struct sec_arg *args; /* asked first */
 };
 
-/* Calls younger than libseccomp 2.5; from 424 on numbers are the same on all architectures. */
-struct sec_new_call {
+/* A number libseccomp does not give: calls younger than 2.5 (from 424 on numbers are the same on all
+ * architectures), and i386's calls beside socketcall and ipc, for which it answers with a number of its own. */
+struct sec_number {
 	const char *name;
 	int nr;
+	uint32_t arch; /* AUDIT_ARCH_*, 0: all */
 };
 
 extern const struct sec_row sec_table[];
 extern const size_t sec_table_len;
-extern const struct sec_new_call sec_new_calls[];
-extern const size_t sec_new_calls_len;
+extern const struct sec_number sec_numbers[];
+extern const size_t sec_numbers_len;
 
 #endif
