@@ -75,7 +75,8 @@ static void take_words(struct nl *n, const struct nlmsghdr *m, size_t offset)
 
 	if (!(m->nlmsg_flags & NLM_F_ACK_TLVS) || mnl_nlmsg_get_payload_len(m) < offset)
 		return;
-	mnl_attr_for_each(a, m, offset) {
+	mnl_attr_for_each(a, m, offset)
+	{
 		if (mnl_attr_get_type(a) != NLMSGERR_ATTR_MSG)
 			continue;
 		(void)snprintf(n->words, sizeof(n->words), "%.*s", (int)mnl_attr_get_payload_len(a),

@@ -16,16 +16,16 @@
 
 struct nl {
 	int fd;
-	uint32_t seq;    /* of the message being built or talked about */
+	uint32_t seq;	 /* of the message being built or talked about */
 	char words[128]; /* extended acknowledgement of the last failure, or "" */
 	char tx[4096] __attribute__((aligned(NLMSG_ALIGNTO)));
 	char rx[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
-/* A reply or one entry of a dump. < 0 ends the request with that error (the rest is read and dropped). */
+/* A reply or one entry of a dump. < 0 is the request's result (the rest is read and dropped). */
 typedef int nl_cb(const struct nlmsghdr *m, void *data);
 
-/* Socket of a protocol (NETLINK_ROUTE, NETLINK_NETFILTER) in a network namespace; netns_fd < 0: own. */
+/* Socket of NETLINK_ROUTE, NETLINK_NETFILTER, ... in a network namespace; netns_fd < 0: own. */
 int nl_open(struct nl **ret, int netns_fd, int protocol) _must_check_;
 struct nl *nl_close(struct nl *n);
 
@@ -36,13 +36,14 @@ static inline void cleanup_nlp(struct nl **n)
 #define _cleanup_nl_ _cleanup_(cleanup_nlp)
 
 /* Begin a message in nl->tx: type, NLM_F_* (REQUEST and ACK are added) and the family's header. */
-struct nlmsghdr *nl_begin(struct nl *n, uint16_t type, uint16_t flags, const void *head, size_t len);
+struct nlmsghdr *nl_begin(struct nl *n, uint16_t type, uint16_t flags, const void *head,
+			  size_t len);
 /*
  * Send it and read until the acknowledgement or the end of the dump; cb may be NULL.
  * A dump the kernel had to interrupt is -EINTR: cb has seen an inconsistent picture.
  */
 int nl_talk(struct nl *n, nl_cb *cb, void *data) _must_check_;
-/* Send several messages as one; last_seq is the one that asks for the acknowledgement (nfnetlink batches). */
+/* Send several messages as one (nfnetlink batch); that of last_seq asks for acknowledgement. */
 int nl_talk_batch(struct nl *n, const void *buf, size_t len, uint32_t last_seq) _must_check_;
 
 /* Index of a device by name in the socket's namespace, -ENODEV; and back (buf of IFNAMSIZ). */

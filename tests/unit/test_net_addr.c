@@ -75,7 +75,8 @@ int main(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		check(cases[i].in, cases[i].out);
-	ok(net_addr_parse("10.0.0.1/24", &a, NULL) == 0 && net_addr_parse("10.0.0.1", &b, NULL) == 0 &&
+	ok(net_addr_parse("10.0.0.1/24", &a, NULL) == 0 &&
+		   net_addr_parse("10.0.0.1", &b, NULL) == 0 &&
 		   net_addr_parse("::", &six, NULL) == 0,
 	   "errors may be unwanted");
 	ok(net_addr_same_host(&a, &b), "the same host whatever the prefixes");

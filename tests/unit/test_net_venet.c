@@ -73,10 +73,14 @@ static socklen_t sockaddr_of(const struct net_addr *a, struct sockaddr_storage *
 
 	memset(ret, 0, sizeof(*ret));
 	if (a->family == AF_INET) {
-		*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr = a->v4 };
+		*v4 = (struct sockaddr_in){ .sin_family = AF_INET,
+					    .sin_port = htons(PORT),
+					    .sin_addr = a->v4 };
 		return sizeof(*v4);
 	}
-	*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(PORT), .sin6_addr = a->v6 };
+	*v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6,
+				     .sin6_port = htons(PORT),
+				     .sin6_addr = a->v6 };
 	return sizeof(*v6);
 }
 
@@ -187,7 +191,8 @@ static int64_t dropped(void)
 	r = nl_talk(n, NULL, NULL);
 	if (r < 0)
 		return r;
-	m = nl_begin(n, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, NLM_F_DUMP, &head, sizeof(head));
+	m = nl_begin(n, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, NLM_F_DUMP, &head,
+		     sizeof(head));
 	mnl_attr_put_strz(m, NFTA_RULE_TABLE, "vz");
 	r = nl_talk(n, rule_packets, &sum);
 	return r < 0 ? r : (int64_t)sum;
@@ -230,7 +235,8 @@ static const char *default_src(int ns, int family)
 	free(text);
 	text = NULL;
 	if (nl_open(&n, ns, NETLINK_ROUTE) < 0 ||
-	    rt_default_src(n, family, nl_ifindex(n, VE_DEV), &a) != 1 || net_addr_format(&a, &text) < 0)
+	    rt_default_src(n, family, nl_ifindex(n, VE_DEV), &a) != 1 ||
+	    net_addr_format(&a, &text) < 0)
 		return "none";
 	return text;
 }
@@ -240,7 +246,8 @@ static const char *default_src(int ns, int family)
 static int make_lan(struct nl *n)
 {
 	const struct ifinfomsg head = { 0 };
-	struct nlmsghdr *m = nl_begin(n, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
+	struct nlmsghdr *m =
+		nl_begin(n, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 	struct nlattr *info, *data, *peer;
 
 	mnl_attr_put_strz(m, IFLA_IFNAME, "lan");
@@ -286,7 +293,8 @@ static int make_host(void)
 	return RET_GATHER(r, lan_up(n, "192.0.2.1/24", "2001:db8::1/64"));
 }
 
-static const struct net_conf conf_a = { .ip = (char *[]){ "10.1.0.1", "10.1.0.2", "2001:db8:1::1", NULL },
+static const struct net_conf conf_a = { .ip = (char *[]){ "10.1.0.1", "10.1.0.2", "2001:db8:1::1",
+							  NULL },
 					.ipv6 = true };
 static const struct net_conf conf_b = { .ip = (char *[]){ "10.2.0.1", "192.0.2.50", "2001:db8:2::1",
 							  "2001:db8::50", "0.0.0.0", NULL },
@@ -309,7 +317,8 @@ static void test_reach(void)
 		  { "2001:db8:1::1", "2001:db8:2::1", "2001:db8::1" } };
 
 	ok(strstr(warning, "forwarding is off") != NULL, "forwarding is asked for: %s", warning);
-	if (os_write_file_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/venet101/force_forwarding", "1") == -ENOENT)
+	if (os_write_file_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/venet101/force_forwarding", "1") ==
+	    -ENOENT)
 		IGNORE(os_write_file_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/forwarding", "1"));
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
 		ok_int(reaches(ns_a, v[i].a, ns_b, v[i].b), 1, "VE -> VE %s", v[i].b);
@@ -318,7 +327,8 @@ static void test_reach(void)
 		ok_int(reaches(host, v[i].h, ns_a, v[i].a), 1, "host -> VE %s", v[i].a);
 	}
 	ok_int(reaches(ns_a, "10.1.0.2", ns_b, "192.0.2.50"), 1, "second addresses");
-	ok_int(dropped(), 0, "no packet of a proper source was dropped, and none was sent by the kernel itself");
+	ok_int(dropped(), 0,
+	       "no packet of a proper source was dropped, and none was sent by the kernel itself");
 }
 
 /* With the host's forwarding on, its network's other members reach what the host answers for. */
@@ -338,16 +348,20 @@ static void test_lan(void)
 
 static void test_spoof(void)
 {
-	static const char *const v4[] = { "10.2.0.1", "192.0.2.1", "10.9.9.9", "8.8.8.8", "192.0.2.77" };
-	static const char *const v6[] = { "2001:db8:2::1", "2001:db8::1", "2001:db8:1::2", "2001:db8::77" };
+	static const char *const v4[] = { "10.2.0.1", "192.0.2.1", "10.9.9.9", "8.8.8.8",
+					  "192.0.2.77" };
+	static const char *const v6[] = { "2001:db8:2::1", "2001:db8::1", "2001:db8:1::2",
+					  "2001:db8::77" };
 	int64_t before = dropped();
 
 	for (size_t i = 0; i < ARRAY_SIZE(v4); i++) {
-		ok_int(reaches(ns_a, v4[i], ns_b, "192.0.2.50"), 0, "VE 101 does not pass as %s", v4[i]);
+		ok_int(reaches(ns_a, v4[i], ns_b, "192.0.2.50"), 0, "VE 101 does not pass as %s",
+		       v4[i]);
 		ok_int(reaches(ns_a, v4[i], host, "192.0.2.1"), 0, "not to the host either");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(v6); i++) {
-		ok_int(reaches(ns_a, v6[i], ns_b, "2001:db8::50"), 0, "VE 101 does not pass as %s", v6[i]);
+		ok_int(reaches(ns_a, v6[i], ns_b, "2001:db8::50"), 0, "VE 101 does not pass as %s",
+		       v6[i]);
 		ok_int(reaches(ns_a, v6[i], host, "2001:db8::1"), 0, "not to the host either");
 	}
 	ok_int(dropped() - before, 2 * (ARRAY_SIZE(v4) + ARRAY_SIZE(v6)), "each was counted");
@@ -358,7 +372,8 @@ static int icmp6_dropped(uint8_t type)
 {
 	const struct net_addr to = addr("2001:db8::1");
 	const uint8_t message[24] = { type };
-	_cleanup_close_ int fd = os_socket_in(ns_a, AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+	_cleanup_close_ int fd =
+		os_socket_in(ns_a, AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
 	struct sockaddr_storage ss;
 	socklen_t len = sockaddr_of(&to, &ss);
 	int64_t before = dropped();
@@ -378,9 +393,11 @@ static void test_discovery(void)
 
 static void test_addresses(void)
 {
-	const struct net_addr own = addr("192.0.2.1"), b = addr("10.2.0.1"), free_one = addr("192.0.2.99");
+	const struct net_addr own = addr("192.0.2.1"), b = addr("10.2.0.1"),
+			      free_one = addr("192.0.2.99");
 
-	ok_str(addresses(ns_a), "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1", "addresses and labels");
+	ok_str(addresses(ns_a), "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1",
+	       "addresses and labels");
 	ok_str(default_src(ns_a, AF_INET), "10.1.0.1", "default route from the first address");
 	ok_str(default_src(ns_a, AF_INET6), "2001:db8:1::1", "IPv6 default route");
 	ok_int(proxies(), 2, "the host answers for what is on its network");
@@ -404,32 +421,36 @@ static void test_sync(void)
 {
 	int r0 = routes(), p0 = proxies();
 
-	sync_to(conf_a.ip, "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1", "10.1.0.1", "nothing to do");
+	sync_to(conf_a.ip, "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1", "10.1.0.1",
+		"nothing to do");
 	ok_int(routes(), r0, "routes as before");
-	sync_to((char *[]){ "10.1.0.2", "192.0.2.60", NULL }, "venet0:1 10.1.0.2, venet0:2 192.0.2.60",
-		"10.1.0.2", "first removed, one added");
+	sync_to((char *[]){ "10.1.0.2", "192.0.2.60", NULL },
+		"venet0:1 10.1.0.2, venet0:2 192.0.2.60", "10.1.0.2", "first removed, one added");
 	ok_int(proxies(), p0 + 1, "answered for");
 	ok_str(default_src(ns_a, AF_INET6), "none", "no IPv6 default route without an address");
 	ok_int(reaches(ns_a, "192.0.2.60", ns_b, "10.2.0.1"), 1, "the new address works");
 	ok_int(reaches(ns_a, "10.1.0.1", ns_b, "10.2.0.1"), 0, "the old one is a foreign one now");
-	sync_to((char *[]){ "10.1.0.2/24", "192.0.2.60", NULL }, "venet0:2 192.0.2.60, venet0:0 10.1.0.2/24",
-		"10.1.0.2", "another prefix");
+	sync_to((char *[]){ "10.1.0.2/24", "192.0.2.60", NULL },
+		"venet0:2 192.0.2.60, venet0:0 10.1.0.2/24", "10.1.0.2", "another prefix");
 	sync_to((char *[]){ NULL }, "", "none", "all removed");
 	ok_int(proxies(), p0, "not answered for");
-	sync_to(conf_a.ip, "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1", "10.1.0.1", "all back");
+	sync_to(conf_a.ip, "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1", "10.1.0.1",
+		"all back");
 	ok_int(routes(), r0, "routes as in the beginning");
 }
 
 static void test_undo(void)
 {
-	const struct net_conf c = { .ip = (char *[]){ "10.1.0.9", "2001:db8:1::9", "10.2.0.1", NULL },
-				    .ipv6 = true };
+	const struct net_conf c = {
+		.ip = (char *[]){ "10.1.0.9", "2001:db8:1::9", "10.2.0.1", NULL }, .ipv6 = true
+	};
 	struct vz_error e = { 0 };
 	int r0 = routes(), p0 = proxies();
 
 	ok_int(net_sync(VE_A, ns_a, &c, &logger, &e), -EADDRINUSE, "an address in use is refused");
 	ok_int(e.exit, VZ_EXIT_IP_USED, "with the class: %s", e.text);
-	ok_str(addresses(ns_a), "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1", "addresses are as before");
+	ok_str(addresses(ns_a), "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1",
+	       "addresses are as before");
 	ok_str(default_src(ns_a, AF_INET), "10.1.0.1", "default route is as before");
 	ok(routes() == r0 && proxies() == p0, "the host is as before");
 	vz_error_clear(&e);
@@ -463,8 +484,8 @@ static void test_kill(void)
 		if (WIFEXITED(status))
 			break;
 		reached = n;
-		if (net_up(VE_A, ns_a, &conf_a, NULL, NULL) < 0 || reaches(ns_a, "10.1.0.1", ns_b, "10.2.0.1") != 1 ||
-		    links() != at_rest)
+		if (net_up(VE_A, ns_a, &conf_a, NULL, NULL) < 0 ||
+		    reaches(ns_a, "10.1.0.1", ns_b, "10.2.0.1") != 1 || links() != at_rest)
 			ok(false, "up again after a death at request %d", n);
 	}
 	ok(reached > 8, "up again after a death at each of %d requests", reached);
@@ -495,8 +516,8 @@ static void test_time(void)
 		down_ms += ms_since(&t);
 	}
 	ok_int(good, 2 * N, "%d times up and down", N);
-	printf("# net_up %.2f ms, net_down %.2f ms (mean of %d, another VE %s)\n", up_ms / N, down_ms / N, N,
-	       dropped() < 0 ? "down" : "up");
+	printf("# net_up %.2f ms, net_down %.2f ms (mean of %d, another VE %s)\n", up_ms / N,
+	       down_ms / N, N, dropped() < 0 ? "down" : "up");
 }
 
 static void test_down(int links0, int routes0)
@@ -528,7 +549,8 @@ int main(void)
 	ns_a = new_ns();
 	ns_b = new_ns();
 	ns_lan = new_ns();
-	if (!ok(host >= 0 && ns_a >= 0 && ns_b >= 0 && ns_lan >= 0 && make_host() >= 0, "a host and two VEs"))
+	if (!ok(host >= 0 && ns_a >= 0 && ns_b >= 0 && ns_lan >= 0 && make_host() >= 0,
+		"a host and two VEs"))
 		return test_done();
 	links0 = links();
 	routes0 = routes();

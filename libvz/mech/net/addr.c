@@ -51,22 +51,21 @@ static const char *unusable(const struct net_addr *a)
 	uint32_t v4;
 
 	if (a->family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&a->v6) ? "is a loopback address" :
-		       IN6_IS_ADDR_MULTICAST(&a->v6) ? "is a multicast address" :
-		       IN6_IS_ADDR_LINKLOCAL(&a->v6) ? "is link-local and cannot be routed" :
-		       IN6_IS_ADDR_V4MAPPED(&a->v6) ? "is an IPv4-mapped address" :
-						      NULL;
+		return IN6_IS_ADDR_LOOPBACK(&a->v6)    ? "is a loopback address"
+		       : IN6_IS_ADDR_MULTICAST(&a->v6) ? "is a multicast address"
+		       : IN6_IS_ADDR_LINKLOCAL(&a->v6) ? "is link-local and cannot be routed"
+		       : IN6_IS_ADDR_V4MAPPED(&a->v6)  ? "is an IPv4-mapped address"
+						       : NULL;
 	v4 = be32toh(a->v4.s_addr);
-	return v4 && v4 >> 24 == 0 ? "is in 0.0.0.0/8" :
-	       v4 >> 24 == IN_LOOPBACKNET ? "is a loopback address" :
-	       IN_MULTICAST(v4) ? "is a multicast address" :
-	       v4 == INADDR_BROADCAST ? "is the broadcast address" :
-					NULL;
+	return v4 && v4 >> 24 == 0	    ? "is in 0.0.0.0/8"
+	       : v4 >> 24 == IN_LOOPBACKNET ? "is a loopback address"
+	       : IN_MULTICAST(v4)	    ? "is a multicast address"
+	       : v4 == INADDR_BROADCAST	    ? "is the broadcast address"
+					    : NULL;
 }
 
 /* "'TEXT' WHY" with the exit class of a bad address */
-#define BAD(e, s, fmt, ...)                                                        \
-	vz_fail_exit(e, -EINVAL, VZ_EXIT_IP, "'%s' " fmt, s, ##__VA_ARGS__)
+#define BAD(e, s, fmt, ...) vz_fail_exit(e, -EINVAL, VZ_EXIT_IP, "'%s' " fmt, s, ##__VA_ARGS__)
 
 int net_addr_parse(const char *s, struct net_addr *ret, struct vz_error *e)
 {
@@ -81,11 +80,12 @@ int net_addr_parse(const char *s, struct net_addr *ret, struct vz_error *e)
 	host[n] = '\0';
 	/* v4 and v6 share their place in the union */
 	if (inet_pton(a.family, host, &a.v6) != 1)
-		return BAD(e, s, "is not an IP address: give 192.0.2.1, 192.0.2.1/24 or 2001:db8::1/64");
+		return BAD(e, s,
+			   "is not an IP address: give 192.0.2.1, 192.0.2.1/24 or 2001:db8::1/64");
 	a.prefix = full_prefix(a.family);
 	if (s[n] && parse_prefix(a.family, s + n + 1, &a.prefix) < 0)
-		return BAD(e, s, "does not end in a prefix length (1..%u)%s",
-			   full_prefix(a.family), a.family == AF_INET ? " or a netmask" : "");
+		return BAD(e, s, "does not end in a prefix length (1..%u)%s", full_prefix(a.family),
+			   a.family == AF_INET ? " or a netmask" : "");
 	why = unusable(&a);
 	if (why)
 		return BAD(e, s, "%s: a container cannot have it", why);
@@ -102,7 +102,8 @@ bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b)
 {
 	if (a->family != b->family)
 		return false;
-	return a->family == AF_INET ? a->v4.s_addr == b->v4.s_addr : IN6_ARE_ADDR_EQUAL(&a->v6, &b->v6);
+	return a->family == AF_INET ? a->v4.s_addr == b->v4.s_addr
+				    : IN6_ARE_ADDR_EQUAL(&a->v6, &b->v6);
 }
 
 int net_addr_format(const struct net_addr *a, char **ret)

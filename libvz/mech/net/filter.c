@@ -35,25 +35,37 @@
 #include "mech/net/rt.h"
 #include "os/nl.h"
 
-#define TABLE "vz"
+#define TABLE	   "vz"
 #define BASE_CHAIN "prerouting"
 /* Its name is the version of all rules: another one is made when they change. */
-#define VE_CHAIN "ve-1"
+#define VE_CHAIN   "ve-1"
 
 enum kind { END, META, PAYLOAD, CMP, FIB, COUNTER, DROP, JUMP };
 
 /* One expression; everything goes through register 1. */
 struct step {
 	enum kind kind;
-	uint32_t key;          /* META: key; PAYLOAD: base; CMP: operator */
-	uint32_t offset, len;  /* PAYLOAD; CMP: len of data */
-	const char *data;      /* CMP */
+	uint32_t key;	      /* META: key; PAYLOAD: base; CMP: operator */
+	uint32_t offset, len; /* PAYLOAD; CMP: len of data */
+	const char *data;     /* CMP */
 };
 
-#define IS(text) { .kind = CMP, .key = NFT_CMP_EQ, .len = sizeof(text) - 1, .data = text }
-#define BYTE(op, text) { .kind = CMP, .key = op, .len = 1, .data = text }
-#define LOAD(what) { .kind = META, .key = what }
-#define AT(where, at) { .kind = PAYLOAD, .key = where, .offset = at, .len = 1 }
+#define IS(text)                                                                      \
+	{                                                                             \
+		.kind = CMP, .key = NFT_CMP_EQ, .len = sizeof(text) - 1, .data = text \
+	}
+#define BYTE(op, text)                                         \
+	{                                                      \
+		.kind = CMP, .key = op, .len = 1, .data = text \
+	}
+#define LOAD(what)                        \
+	{                                 \
+		.kind = META, .key = what \
+	}
+#define AT(where, at)                                                 \
+	{                                                             \
+		.kind = PAYLOAD, .key = where, .offset = at, .len = 1 \
+	}
 
 /* clang-format off */
 static const struct rule {
@@ -62,12 +74,14 @@ static const struct rule {
 } rules[] = {
 	{ BASE_CHAIN, { LOAD(NFT_META_IIFNAME), IS(HOST_DEV), { .kind = JUMP } } },
 	{ VE_CHAIN, { { .kind = FIB }, IS("\0\0\0\0"), { .kind = COUNTER }, { .kind = DROP } } },
-	{ VE_CHAIN, { LOAD(NFT_META_NFPROTO), IS("\x02"), AT(NFT_PAYLOAD_NETWORK_HEADER, 12), IS("\0"),
+	{ VE_CHAIN, { LOAD(NFT_META_NFPROTO), IS("\x02"),
+		      AT(NFT_PAYLOAD_NETWORK_HEADER, 12), IS("\0"),
 		      { .kind = COUNTER }, { .kind = DROP } } },
 	{ VE_CHAIN, { LOAD(NFT_META_L4PROTO), IS("\x3a"), AT(NFT_PAYLOAD_TRANSPORT_HEADER, 0),
 		      BYTE(NFT_CMP_GTE, "\x85"), BYTE(NFT_CMP_LTE, "\x89"),
 		      { .kind = COUNTER }, { .kind = DROP } } },
-	{ VE_CHAIN, { LOAD(NFT_META_L4PROTO), IS("\x01"), AT(NFT_PAYLOAD_TRANSPORT_HEADER, 0), IS("\x05"),
+	{ VE_CHAIN, { LOAD(NFT_META_L4PROTO), IS("\x01"),
+		      AT(NFT_PAYLOAD_TRANSPORT_HEADER, 0), IS("\x05"),
 		      { .kind = COUNTER }, { .kind = DROP } } },
 };
 /* clang-format on */
@@ -122,8 +136,8 @@ static void set_expr(struct nftnl_expr *x, const struct step *s)
 static struct nftnl_rule *make_rule(const struct rule *r)
 {
 	static const char *const names[] = {
-		[META] = "meta", [PAYLOAD] = "payload", [CMP] = "cmp", [FIB] = "fib",
-		[COUNTER] = "counter", [DROP] = "immediate", [JUMP] = "immediate",
+		[META] = "meta",       [PAYLOAD] = "payload", [CMP] = "cmp",	    [FIB] = "fib",
+		[COUNTER] = "counter", [DROP] = "immediate",  [JUMP] = "immediate",
 	};
 	struct nftnl_rule *rule = nftnl_rule_alloc();
 
@@ -247,8 +261,8 @@ static int commit(struct nl *n, unsigned int what)
 static int stands(struct nl *n)
 {
 	const struct nfgenmsg head = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 };
-	struct nlmsghdr *m = nl_begin(n, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &head,
-				      sizeof(head));
+	struct nlmsghdr *m =
+		nl_begin(n, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &head, sizeof(head));
 	int r;
 
 	mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, TABLE);
@@ -262,7 +276,8 @@ static int open_nft(struct nl **ret, struct vz_error *e)
 	int r = nl_open(ret, -1, NETLINK_NETFILTER);
 
 	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_KERNEL, "open nftables: the kernel needs nf_tables");
+		return vz_fail_exit(e, r, VZ_EXIT_KERNEL,
+				    "open nftables: the kernel needs nf_tables");
 	return 0;
 }
 
@@ -285,7 +300,7 @@ int filter_up(struct vz_error *e)
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_KERNEL,
 				    "make nftables table inet " TABLE
-				    " (source check): the kernel needs nf_tables, nf_tables_inet and nft_fib_inet");
+				    " (source check): the kernel needs nf_tables and nft_fib_inet");
 	return 0;
 }
 

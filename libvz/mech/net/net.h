@@ -4,6 +4,12 @@
  * MAC addresses on both ends (so no ARP, no ND, no DAD), /32 and /128 addresses in the VE,
  * one host route per address, and packets whose source is not routed back to the
  * same VE dropped.  The host end is "venet<CTID>".
+ *
+ * What stands on the host for all VEs is the nftables table "inet vz" (filter.c); the last
+ * VE takes it along.  `nft flush ruleset` removes it too: until the next net_up() or net_sync()
+ * IPv4 sources are then checked by the host end's rp_filter, IPv6 ones by nothing.
+ * VE <-> host and VE <-> VE need no setting of the host (IPv6 before Linux 6.17:
+ * net.ipv6.conf.all.forwarding); VE <-> network needs its forwarding on, see venet.c.
  */
 #ifndef MECH_NET_H
 #define MECH_NET_H
@@ -17,9 +23,12 @@
 #include <sys/socket.h>
 
 struct net_addr {
-	int family;    /* AF_INET, AF_INET6 */
+	int family;	/* AF_INET, AF_INET6 */
 	uint8_t prefix; /* as given, else 32/128 */
-	union { struct in_addr v4; struct in6_addr v6; };
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	};
 };
 
 struct net_conf {
@@ -36,15 +45,22 @@ bool net_addr_is_unspecified(const struct net_addr *a);
 /* the same address, whatever the prefixes */
 bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
 
-/* Make the pair with its VE end (venet0) in the namespace of netns_fd, bring lo and venet0 up, set
- * addresses and default routes, host routes, source check. Called after a crashed start too: whatever
- * stands of an earlier attempt is replaced. */
-int net_up(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct logger *l, struct vz_error *e) _must_check_;
+/*
+ * Make the pair with its VE end (venet0) in the namespace of netns_fd, bring lo and venet0 up, set
+ * addresses and default routes, host routes, source check.  Called after a crashed start too:
+ * whatever stands of an earlier attempt is replaced.  On failure nothing is left.
+ */
+int net_up(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct logger *l,
+	   struct vz_error *e) _must_check_;
 /* Remove the host side; absent is fine. */
 int net_down(uint32_t ctid, struct vz_error *e) _must_check_;
-/* Bring addresses of a running VE from what the kernel has to what conf says. */
-int net_sync(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct logger *l, struct vz_error *e) _must_check_;
-/* 1 when addr is routed to another device of this host than venet<ctid> or is the host's own (VZ_EXIT_IP_USED) */
+/*
+ * Bring addresses of a running VE from what the kernel has to what conf says; on failure the
+ * former ones are put back.  An address in use is -EADDRINUSE with VZ_EXIT_IP_USED.
+ */
+int net_sync(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct logger *l,
+	     struct vz_error *e) _must_check_;
+/* 1 when addr is the host's own or has a host route to another device than venet<ctid>, else 0 */
 int net_addr_in_use(uint32_t ctid, const struct net_addr *a) _must_check_;
 
 #endif

@@ -69,7 +69,8 @@ int net_state_read(const struct venet *v, struct net_state *ret, struct vz_error
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		r = rt_default_src(v->ve, families[i], v->ve_index, &ret->def[i]);
 		if (r < 0)
-			return net_fail(e, v->ve, r, "read the routes of " VE_DEV " in the container");
+			return net_fail(e, v->ve, r,
+					"read the routes of " VE_DEV " in the container");
 		if (r == 0)
 			ret->def[i].family = 0;
 	}
@@ -105,9 +106,9 @@ static void give_label(const struct plan *p, const struct net_state *have, struc
 	}
 }
 
-/* Operations of one kind on the addresses that are in "from" and not (with that prefix) in "not". */
+/* Operations of one kind on the addresses in "from" that are not (with that prefix) in "not". */
 static int plan_difference(struct plan *p, const struct op *kind, const struct alias_list *from,
-			   const struct alias_list *not, const struct net_state *have)
+			   const struct alias_list * not, const struct net_state *have)
 {
 	int r = 0;
 
@@ -115,7 +116,8 @@ static int plan_difference(struct plan *p, const struct op *kind, const struct a
 		const struct alias *other = find(not, &from->v[i].addr);
 		struct op op = *kind;
 
-		if (other && (kind->what == HOST_ROUTE || other->addr.prefix == from->v[i].addr.prefix))
+		if (other &&
+		    (kind->what == HOST_ROUTE || other->addr.prefix == from->v[i].addr.prefix))
 			continue;
 		op.a = from->v[i];
 		if (op.what == VE_ADDR && op.add)
@@ -125,7 +127,7 @@ static int plan_difference(struct plan *p, const struct op *kind, const struct a
 	return r;
 }
 
-/* Keep a default route whose source stays or which is not ours; else move it to the first address. */
+/* Keep a default route whose source stays or which is not ours; else take the first address. */
 static int plan_default(struct plan *p, int family, const struct net_addr *old,
 			const struct net_state *have, const struct alias_list *want)
 {
@@ -144,8 +146,8 @@ static int plan_default(struct plan *p, int family, const struct net_addr *old,
 }
 
 /* An address that only changes its prefix cannot stand twice: it goes first, all others last. */
-static int plan_removals(struct plan *p, const struct net_state *have, const struct alias_list *want,
-			 bool reprefixed)
+static int plan_removals(struct plan *p, const struct net_state *have,
+			 const struct alias_list *want, bool reprefixed)
 {
 	int r = 0;
 
@@ -162,7 +164,8 @@ static int plan_removals(struct plan *p, const struct net_state *have, const str
 static int plan_make(struct plan *p, const struct net_state *have, const struct alias_list *want)
 {
 	const struct op addr = { .what = VE_ADDR, .add = true };
-	const struct op route = { .what = HOST_ROUTE, .add = true }, unroute = { .what = HOST_ROUTE };
+	const struct op route = { .what = HOST_ROUTE, .add = true },
+			unroute = { .what = HOST_ROUTE };
 	int r;
 
 	r = plan_removals(p, have, want, true);
@@ -176,7 +179,8 @@ static int plan_make(struct plan *p, const struct net_state *have, const struct 
 
 /* ---- doing ---- */
 
-static int do_ve_addr(const struct venet *v, const struct op *op, const char *text, struct vz_error *e)
+static int do_ve_addr(const struct venet *v, const struct op *op, const char *text,
+		      struct vz_error *e)
 {
 	int r = rt_addr(v->ve, op->add, v->ve_index, &op->a);
 
@@ -184,12 +188,13 @@ static int do_ve_addr(const struct venet *v, const struct op *op, const char *te
 	if (r == (op->add ? -EEXIST : -EADDRNOTAVAIL))
 		return 0;
 	return r < 0 ? net_fail(e, v->ve, r, "%s address %s %s " VE_DEV " in the container",
-				op->add ? "add" : "remove", text, op->add ? "to" : "from") :
-		       0;
+				op->add ? "add" : "remove", text, op->add ? "to" : "from")
+		     : 0;
 }
 
 /* The device on which the host answers for the address: that where it would look for it. */
-static bool answers_on(const struct venet *v, const struct rt_way *way, const struct net_addr *a, char *name)
+static bool answers_on(const struct venet *v, const struct rt_way *way, const struct net_addr *a,
+		       char *name)
 {
 	return way->unicast && way->on_link && !rt_way_is_host_route(way, a) &&
 	       nl_ifname(v->host, way->oif, name) >= 0 && !str_has_prefix(name, HOST_DEV);
@@ -207,7 +212,8 @@ static int add_proxy(const struct venet *v, const struct rt_way *way, const stru
 	/* IPv6 looks at the entries only then; without entries it changes nothing */
 	if (r >= 0 && a->family == AF_INET6)
 		r = net_ipv6_setting(name, "proxy_ndp", "1");
-	return r < 0 ? net_fail(e, v->host, r, "answer for address %s on device %s", text, name) : 0;
+	return r < 0 ? net_fail(e, v->host, r, "answer for address %s on device %s", text, name)
+		     : 0;
 }
 
 static int add_host_route(const struct venet *v, const struct net_addr *a, const char *text,
@@ -221,11 +227,12 @@ static int add_host_route(const struct venet *v, const struct net_addr *a, const
 	if (r < 0)
 		return net_fail(e, v->host, r, "look up the route to %s", text);
 	if (way.local)
-		return vz_fail_exit(e, -EADDRINUSE, VZ_EXIT_IP_USED, "address %s is this host's own", text);
+		return vz_fail_exit(e, -EADDRINUSE, VZ_EXIT_IP_USED,
+				    "address %s is this host's own", text);
 	if (way.unicast && rt_way_is_host_route(&way, a) && way.oif != v->host_index) {
 		IGNORE(nl_ifname(v->host, way.oif, other));
-		return vz_fail_exit(e, -EADDRINUSE, VZ_EXIT_IP_USED, "address %s is routed to %s already",
-				    text, other);
+		return vz_fail_exit(e, -EADDRINUSE, VZ_EXIT_IP_USED,
+				    "address %s is routed to %s already", text, other);
 	}
 	r = rt_route(v->host, true, v->host_index, a, NULL);
 	if (r < 0 && r != -EEXIST)
@@ -245,13 +252,14 @@ static int remove_host_route(const struct venet *v, const struct net_addr *a, co
 
 	r = rt_route(v->host, false, v->host_index, a, NULL);
 	if (r < 0 && r != -ESRCH)
-		return net_fail(e, v->host, r, "remove the route of address %s to %s", text, v->dev);
+		return net_fail(e, v->host, r, "remove the route of address %s to %s", text,
+				v->dev);
 	r = rt_way(v->host, a, &way);
 	if (r >= 0 && answers_on(v, &way, a, name))
 		r = rt_proxy(v->host, false, way.oif, a);
-	return r < 0 && r != -ENOENT ?
-		       net_fail(e, v->host, r, "stop answering for address %s", text) :
-		       0;
+	return r < 0 && r != -ENOENT
+		       ? net_fail(e, v->host, r, "stop answering for address %s", text)
+		       : 0;
 }
 
 static int do_default(const struct venet *v, const struct op *op, struct vz_error *e)
@@ -267,7 +275,9 @@ static int do_default(const struct venet *v, const struct op *op, struct vz_erro
 	/* the VE has a default route of its own over another device */
 	if (r == -EEXIST)
 		r = 0;
-	return r < 0 ? net_fail(e, v->ve, r, "set the default route over " VE_DEV " in the container") : 0;
+	return r < 0 ? net_fail(e, v->ve, r,
+				"set the default route over " VE_DEV " in the container")
+		     : 0;
 }
 
 static int do_op(const struct venet *v, const struct op *op, struct vz_error *e)
@@ -280,10 +290,12 @@ static int do_op(const struct venet *v, const struct op *op, struct vz_error *e)
 	r = net_addr_format(&op->a.addr, &text);
 	if (r < 0)
 		return vz_fail(e, r, "name an address of %s", v->dev);
+	log_debug(v->log, "net: %s %s %s", op->add ? "add" : "remove", text,
+		  op->what == VE_ADDR ? VE_DEV : v->dev);
 	if (op->what == VE_ADDR)
 		return do_ve_addr(v, op, text, e);
-	return op->add ? add_host_route(v, &op->a.addr, text, e) :
-			 remove_host_route(v, &op->a.addr, text, e);
+	return op->add ? add_host_route(v, &op->a.addr, text, e)
+		       : remove_host_route(v, &op->a.addr, text, e);
 }
 
 static void undo_op(const struct venet *v, const struct op *op)
@@ -307,8 +319,8 @@ static void restore_defaults(const struct venet *v, const struct net_state *have
 	}
 }
 
-int net_plan_apply(const struct venet *v, const struct net_state *have, const struct alias_list *want,
-		   struct vz_error *e)
+int net_plan_apply(const struct venet *v, const struct net_state *have,
+		   const struct alias_list *want, struct vz_error *e)
 {
 	_cleanup_(plan_done) struct plan p = { 0 };
 	int r;

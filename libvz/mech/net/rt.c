@@ -44,7 +44,8 @@ static void put_end(struct nlmsghdr *m, const char *name, uint32_t ctid)
 int rt_pair_new(struct nl *n, const char *dev, uint32_t ctid, int netns_fd)
 {
 	const struct ifinfomsg head = { .ifi_flags = IFF_NOARP, .ifi_change = IFF_NOARP };
-	struct nlmsghdr *m = nl_begin(n, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
+	struct nlmsghdr *m =
+		nl_begin(n, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 	struct nlattr *info, *data, *peer;
 
 	put_end(m, dev, ctid);
@@ -74,7 +75,9 @@ int rt_link_del(struct nl *n, const char *dev)
 
 int rt_link_up(struct nl *n, int index)
 {
-	const struct ifinfomsg head = { .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	const struct ifinfomsg head = { .ifi_index = index,
+					.ifi_flags = IFF_UP,
+					.ifi_change = IFF_UP };
 
 	nl_begin(n, RTM_SETLINK, 0, &head, sizeof(head));
 	return nl_talk(n, NULL, NULL);
@@ -166,7 +169,8 @@ int rt_addr(struct nl *n, bool add, int index, const struct alias *a)
 	return nl_talk(n, NULL, NULL);
 }
 
-int rt_route(struct nl *n, bool add, int index, const struct net_addr *to, const struct net_addr *src)
+int rt_route(struct nl *n, bool add, int index, const struct net_addr *to,
+	     const struct net_addr *src)
 {
 	const int family = to ? to->family : src->family;
 	const struct rtmsg head = {

@@ -13,7 +13,7 @@
 
 /* Host ends are HOST_DEV<CTID>; the source filter takes every device of this prefix for a VE's. */
 #define HOST_DEV "venet"
-#define VE_DEV "venet0"
+#define VE_DEV	 "venet0"
 /* Who made a route or a proxy neighbour entry ("proto 118" in iproute2); others' are left alone. */
 #define RT_PROTO 118
 
@@ -21,7 +21,7 @@
 struct alias {
 	struct net_addr addr;
 	char label[IFNAMSIZ]; /* "" for IPv6 */
-	int index;            /* of the device, when read */
+	int index;	      /* of the device, when read */
 };
 struct alias_list {
 	struct alias *v;
@@ -37,7 +37,7 @@ int rt_pair_new(struct nl *n, const char *dev, uint32_t ctid, int netns_fd) _mus
 /* absent is fine */
 int rt_link_del(struct nl *n, const char *dev) _must_check_;
 int rt_link_up(struct nl *n, int index) _must_check_;
-/* The end that came up first sends only after the kernel's link watch ran; reading it makes it run. */
+/* The end that came up first sends only after the kernel's link watch ran: this makes it run. */
 int rt_link_settle(struct nl *n, int index) _must_check_;
 /* Per-device settings the kernel has attributes for; a kernel without IPv6 is fine. */
 int rt_link_tune(struct nl *n, int index, bool host_end) _must_check_;

@@ -42,9 +42,7 @@ static void take_attrs(const struct nlmsghdr *m, size_t head, const struct nlatt
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, m, head)
-		if (mnl_attr_get_type(a) < n)
-			at[mnl_attr_get_type(a)] = a;
+	mnl_attr_for_each(a, m, head) if (mnl_attr_get_type(a) < n) at[mnl_attr_get_type(a)] = a;
 }
 
 static bool take_addr(const struct nlattr *a, int family, struct net_addr *ret)
@@ -60,7 +58,8 @@ static bool take_addr(const struct nlattr *a, int family, struct net_addr *ret)
 
 static int take_u32(const struct nlattr *a, int otherwise)
 {
-	return a && mnl_attr_get_payload_len(a) == sizeof(uint32_t) ? (int)mnl_attr_get_u32(a) : otherwise;
+	return a && mnl_attr_get_payload_len(a) == sizeof(uint32_t) ? (int)mnl_attr_get_u32(a)
+								    : otherwise;
 }
 
 struct reading {
@@ -111,7 +110,8 @@ static int route_cb(const struct nlmsghdr *m, void *data)
 		(void)take_addr(at[RTA_PREFSRC], head->rtm_family, rd->src);
 	}
 	if (!rd->list || head->rtm_protocol != RT_PROTO ||
-	    !take_addr(at[RTA_DST], head->rtm_family, &a.addr) || head->rtm_dst_len != a.addr.prefix)
+	    !take_addr(at[RTA_DST], head->rtm_family, &a.addr) ||
+	    head->rtm_dst_len != a.addr.prefix)
 		return 0;
 	return alias_list_add(rd->list, &a);
 }
@@ -143,7 +143,8 @@ int rt_addrs(struct nl *n, int index, struct alias_list *ret)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(families); i++) {
-		const struct ifaddrmsg head = { .ifa_family = families[i], .ifa_index = (uint32_t)index };
+		const struct ifaddrmsg head = { .ifa_family = families[i],
+						.ifa_index = (uint32_t)index };
 
 		r = dump(n, RTM_GETADDR, &head, sizeof(head), &rd);
 	}

@@ -81,7 +81,7 @@ static int venet_find(struct venet *v, struct vz_error *e)
 	if (v->ve_index < 0)
 		return vz_fail(e, v->ve_index,
 			       "find device " VE_DEV
-			       " in the container: was it renamed or removed inside? restart the container");
+			       " in the container (renamed or removed inside?): restart it");
 	return 0;
 }
 
@@ -123,8 +123,10 @@ static int make_pair(struct venet *v, int netns_fd, struct vz_error *e)
 			return net_fail(e, v->host, r, "remove the earlier device %s", v->dev);
 		r = rt_pair_new(v->host, v->dev, v->ctid, netns_fd);
 	}
+	log_debug(v->log, "net: make %s with " VE_DEV " in the container", v->dev);
 	if (r < 0)
-		return net_fail(e, v->host, r, "make device %s with " VE_DEV " in the container", v->dev);
+		return net_fail(e, v->host, r, "make device %s with " VE_DEV " in the container",
+				v->dev);
 	return venet_find(v, e);
 }
 
@@ -150,7 +152,9 @@ static int ve_end_up(const struct venet *v, struct vz_error *e)
 {
 	/* what OpenVZ has as venet0 itself; the VE's addresses are its aliases */
 	const struct alias primary = {
-		.addr = { .family = AF_INET, .prefix = 32, .v4.s_addr = htobe32(INADDR_LOOPBACK + 1) },
+		.addr = { .family = AF_INET,
+			  .prefix = 32,
+			  .v4.s_addr = htobe32(INADDR_LOOPBACK + 1) },
 		.label = VE_DEV,
 	};
 	const int loopback = 1; /* in every network namespace */
@@ -185,15 +189,18 @@ static void warn_forwarding(const struct venet *v, const struct alias_list *want
 
 		for (size_t j = 0; j < want->n; j++)
 			has = has || want->v[j].addr.family == all[i].family;
-		if (!has || os_read_file_at(AT_FDCWD, all[i].path, 16, &text, NULL) < 0 || text[0] != '0')
+		if (!has || os_read_file_at(AT_FDCWD, all[i].path, 16, &text, NULL) < 0 ||
+		    text[0] != '0')
 			continue;
-		log_warn(v->log, "%s forwarding is off: the container does not reach beyond this host; "
-				 "set %s=1 with sysctl(8) and in /etc/sysctl.d",
+		log_warn(v->log,
+			 "%s forwarding is off: the container does not reach beyond this host; "
+			 "set %s=1 with sysctl(8) and in /etc/sysctl.d",
 			 all[i].name, all[i].key);
 	}
 }
 
-static int bring_up(struct venet *v, int netns_fd, const struct alias_list *want, struct vz_error *e)
+static int bring_up(struct venet *v, int netns_fd, const struct alias_list *want,
+		    struct vz_error *e)
 {
 	const struct net_state nothing = { 0 };
 	int r;
