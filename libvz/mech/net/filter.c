@@ -135,10 +135,12 @@ static void set_expr(struct nftnl_expr *x, const struct step *s)
 
 static struct nftnl_rule *make_rule(const struct rule *r)
 {
+	/* clang-format off */
 	static const char *const names[] = {
-		[META] = "meta",       [PAYLOAD] = "payload", [CMP] = "cmp",	    [FIB] = "fib",
-		[COUNTER] = "counter", [DROP] = "immediate",  [JUMP] = "immediate",
+		[META] = "meta", [PAYLOAD] = "payload", [CMP] = "cmp", [FIB] = "fib",
+		[COUNTER] = "counter", [DROP] = "immediate", [JUMP] = "immediate",
 	};
+	/* clang-format on */
 	struct nftnl_rule *rule = nftnl_rule_alloc();
 
 	if (!rule)
