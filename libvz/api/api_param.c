@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "conf/param.h"
+#include "conf/validate.h"
 
 #include <string.h>
 
@@ -67,4 +68,11 @@ int vz_changes_add(struct vz_changes *c, const char *opt, const char *value, str
 	if (!c || !opt)
 		return vz_fail(e, -EINVAL, "vz_changes_add: no set of changes or no option");
 	return changes_add(c, opt, value, e);
+}
+
+int vz_config_validate(const char *path, vz_problem_fn *fn, void *data, struct vz_error *e)
+{
+	if (!path || !fn)
+		return vz_fail(e, -EINVAL, "vz_config_validate: no file or no function");
+	return config_validate(path, fn, data, e);
 }

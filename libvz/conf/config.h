@@ -12,6 +12,8 @@
 int ubc_fill(struct ve_config *c, const struct logger *l, struct vz_error *e) _must_check_;
 /* A limited PHYSPAGES needs SWAPPAGES; without one the old set must be complete (28). */
 int ubc_check(const struct ve_config *c, struct vz_error *e) _must_check_;
+/* Row of a beancounter. */
+const struct param *ubc_param(enum ubc_id id);
 /* RAM is limited, the rest follows from it. */
 bool ubc_is_vswap(const struct ve_config *c);
 

@@ -11,7 +11,7 @@
 
 enum { NUMIPTENT_MIN = 16 };
 
-static const struct param *row_of(enum ubc_id id)
+const struct param *ubc_param(enum ubc_id id)
 {
 	static const size_t base = offsetof(struct ve_config, ubc);
 
@@ -23,7 +23,7 @@ static const struct param *row_of(enum ubc_id id)
 
 bool ubc_is_vswap(const struct ve_config *c)
 {
-	return param_is_set(c, row_of(UBC_PHYSPAGES)) && c->ubc[UBC_PHYSPAGES].limit < UBC_UNLIMITED;
+	return param_is_set(c, ubc_param(UBC_PHYSPAGES)) && c->ubc[UBC_PHYSPAGES].limit < UBC_UNLIMITED;
 }
 
 static uint64_t sum(uint64_t a, uint64_t b)
@@ -64,7 +64,7 @@ int ubc_fill(struct ve_config *c, const struct logger *l, struct vz_error *e)
 		return vz_fail(e, -EINVAL, "fill in an empty configuration");
 	vswap = ubc_is_vswap(c);
 	for (enum ubc_id id = 0; id < UBC_COUNT; id++) {
-		uint8_t *origin = &c->origin[param_index(row_of(id))];
+		uint8_t *origin = &c->origin[param_index(ubc_param(id))];
 
 		if (*origin > FROM_DEFAULT)
 			continue;
@@ -73,7 +73,7 @@ int ubc_fill(struct ve_config *c, const struct logger *l, struct vz_error *e)
 		c->ubc[id] = (struct ubc){ UBC_UNLIMITED, UBC_UNLIMITED };
 	}
 	for (enum ubc_id id = 0; vswap && id < UBC_COUNT; id++)
-		if (c->origin[param_index(row_of(id))] == FROM_DEFAULT)
+		if (c->origin[param_index(ubc_param(id))] == FROM_DEFAULT)
 			c->ubc[id] = derive(c, id);
 	if (c->ubc[UBC_NUMIPTENT].barrier < NUMIPTENT_MIN || c->ubc[UBC_NUMIPTENT].limit < NUMIPTENT_MIN) {
 		log_warn(l, "NUMIPTENT is too small, raised to %d", NUMIPTENT_MIN);
@@ -95,13 +95,13 @@ int ubc_check(const struct ve_config *c, struct vz_error *e)
 	};
 
 	if (ubc_is_vswap(c)) {
-		if (param_is_set(c, row_of(UBC_SWAPPAGES)))
+		if (param_is_set(c, ubc_param(UBC_SWAPPAGES)))
 			return 0;
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_UBC_INCOMPLETE,
 				    "SWAPPAGES is not set although PHYSPAGES has a limit; use --swap, e.g. --swap 0");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
-		const struct param *p = row_of(needed[i]);
+		const struct param *p = ubc_param(needed[i]);
 
 		if (!param_is_set(c, p))
 			return vz_fail_exit(e, -EINVAL, VZ_EXIT_UBC_INCOMPLETE,

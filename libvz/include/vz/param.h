@@ -51,6 +51,25 @@ VZ_API struct vz_changes *vz_changes_free(struct vz_changes *c);
 /* opt: long option name; value NULL for one without argument. -ENOENT: unknown, with the nearest name. */
 VZ_API int vz_changes_add(struct vz_changes *c, const char *opt, const char *value, struct vz_error *e);
 
+enum vz_severity { VZ_PROBLEM_RECOMMENDATION = 1, VZ_PROBLEM_WARNING, VZ_PROBLEM_ERROR };
+
+/* One thing wrong with a configuration file; strings are borrowed for the call. */
+struct vz_problem {
+	int severity;      /* enum vz_severity */
+	unsigned int line; /* from 1; 0: something is missing */
+	const char *key;   /* or NULL */
+	const char *text;  /* the reason, and what is allowed */
+	const char *fix;   /* a value that would be right, or NULL */
+};
+/* Return 1 to have the fix put in place, 0 to leave it. */
+typedef int vz_problem_fn(void *data, const struct vz_problem *problem);
+
+/*
+ * Report every problem of a container's configuration file (or sample) to fn, and save the
+ * file when a fix was wanted.  Returns the highest severity that is left, 0 for none.
+ */
+VZ_API int vz_config_validate(const char *path, vz_problem_fn *fn, void *data, struct vz_error *e);
+
 #ifdef __cplusplus
 }
 #endif
