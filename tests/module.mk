@@ -5,17 +5,22 @@ FUZZ_MAIN := tests/fuzz/replay.c
 WORKLOADS := $(patsubst %.c,$(O)/%,$(wildcard tests/workload/*.c))
 
 #?
-#? make check           unit tests, fuzz corpora, bats tests that need no root and no node
-#? make check-root      unit tests that need root
+#? make check           unit tests, fuzz corpora and bats tests that need neither root nor a node
 check: all $(UNIT) $(FUZZ)
 	@O=$(O) tests/run --summary check --unit --fuzz --plain
+#? make check-root      unit tests as root, bats tests in an ns node; FILES="tests/101-x.bats" narrows
 check-root: all $(UNIT)
-	@O=$(O) tests/run --summary check-root --unit
-#? make test            everything: lint, unit, fuzz, bats in an ns node and in a vm node
+	@O=$(O) tests/run --summary check-root --unit-root --ns $(FILES)
+#? make check-vm        bats tests that need all of cgroup v2, in a vm node
+check-vm: all
+	@O=$(O) tests/run --summary check-vm --vm $(FILES)
+#? make test            everything: lint, analysers, unit, fuzz, bats plain, in an ns node and in a vm node
+test: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
 test: all $(UNIT) $(FUZZ) $(WORKLOADS)
-	@O=$(O) tests/run --summary test --lint --unit --fuzz --plain --ns --vm
+	@O=$(O) CC='$(CC)' tests/run --summary test \
+		--lint --analyze --unit --fuzz --plain --bed --unit-root --ns --vm
 #? make lint            tests/lint: every rule that a program can check
-lint: export BASE_FLAGS = $(filter-out -M%,$(BASE_CFLAGS)) $(BASE_CPPFLAGS)
+lint: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
 lint: all
 	@O=$(O) CC='$(CC)' tests/run --summary lint --lint
 # gcc 12 knows nothing of what another file's function does with a pointer: what it says of leaks and NULL across
@@ -37,8 +42,37 @@ $(O)/analyze/%.gcc: %.c $(O)/%.o
 #? make format          C files through clang-format
 format:
 	git ls-files -co --exclude-standard '*.[ch]' | xargs clang-format -i -style=file
+unit-programs: $(UNIT)
+fuzz-programs: $(FUZZ)
 workloads: $(WORKLOADS)
 $(WORKLOADS): $(O)/%: %.c
 	$(Q)mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -D_GNU_SOURCE -static -pthread -o $@ $<
-.PHONY: check check-root test lint analyze format workloads
+#? make fuzz            libFuzzer on every target for FUZZ_SECONDS=20; finds are kept in build-fuzz/
+fuzz:
+	$(Q)$(MAKE) --no-print-directory O=build-fuzz CC=clang FUZZING=1 SAN=address,undefined \
+		CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzz-run
+fuzz-run: $(FUZZ)
+	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
+#? make abi             what libvz.so exports, against tests/expected/libvz.abi; UPDATE=1 takes it over
+abi: lib
+	$(Q)tests/build/abi $(O) $(if $(UPDATE),update,check)
+#? make check-compilers every compiler found here, and gcc of Debian 13, with -Werror
+check-compilers:
+	$(Q)tests/build/compilers
+#? make bed             a node of the test bed to play in
+bed:
+	tests/bed deps
+	tests/bed up dev
+	@echo "tests/bed shell dev   enters it;   tests/bed down dev   ends it"
+#? make demo            two VEs from one template, what they cost and what each step takes
+demo:
+	tests/demo
+#? make bench           the figures of the design, side by side with crun, LXC and nsenter
+bench: all
+	tests/bench
+#? make deps            install what building and testing needs (Debian 12 or 13, as root)
+deps:
+	tests/build/deps
+.PHONY: unit-programs fuzz-programs check check-root check-vm test lint analyze format workloads fuzz fuzz-run abi check-compilers \
+	bed demo bench deps
