@@ -70,6 +70,11 @@ size_t cli_utf8(const char *s, uint32_t *ret);
 /* Width in characters. */
 size_t cli_width(const char *s);
 
+/* The whole string is a decimal number of at most max. */
+bool cli_number(const char *s, uint64_t max, uint64_t *ret);
+/* The next word of *rest, cut off there; NULL at the end. */
+char *cli_word(char **rest, const char *separators);
+
 /* Descriptors 0, 1 and 2 exist afterwards (/dev/null), so nothing else gets these numbers. */
 void cli_std_fds(void);
 

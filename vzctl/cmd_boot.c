@@ -18,6 +18,7 @@
 
 #define MARKER_DIR  "/var/lib/vzctl/vzreboot"
 #define STOP_PASSES 3
+#define MAX_PARALLEL 256
 
 struct job {
 	uint32_t ctid;
@@ -98,14 +99,16 @@ static int collect(struct vz *vz, bool (*wanted)(struct vz_ve *), struct jobs *r
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_free_ char *id = xfmt("%u", ids[i]);
 		_cleanup_free_ char *order = NULL;
+		uint64_t number;
 		struct vz_ve *ve;
 
 		if (vz_ve_open(vz, id, &ve, NULL) < 0)
 			continue;
-		order = value_of(ve, "BOOTORDER", "-1");
+		order = value_of(ve, "BOOTORDER", "");
 		if (wanted(ve))
 			ret->v[ret->n++] = (struct job){ .ctid = ids[i],
-							 .order = strtoll(order, NULL, 10),
+							 .order = cli_number(order, INT64_MAX, &number) ?
+									  (int64_t)number : -1,
 							 .running = is_running(ve) };
 		vz_ve_free(ve);
 	}
@@ -158,11 +161,12 @@ static void reap_one(struct jobs *jobs, size_t *running)
 static size_t parallel(struct vz *vz)
 {
 	const char *v = vz_host_param(vz, "VE_PARALLEL");
-	long n = v ? strtol(v, NULL, 10) : 0;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t n;
 
-	if (n <= 0)
-		n = sysconf(_SC_NPROCESSORS_ONLN);
-	return n < 1 ? 1 : n > 64 ? 64 : (size_t)n;
+	if (v && cli_number(v, MAX_PARALLEL, &n) && n)
+		return n;
+	return cpus < 1 ? 1 : cpus > MAX_PARALLEL ? MAX_PARALLEL : (size_t)cpus;
 }
 
 /* Results are in the jobs; the first failure's class is returned. */

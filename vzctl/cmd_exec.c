@@ -7,9 +7,10 @@
  */
 #include "cmd.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
+
+#define MAX_TTY 63
 
 /* The words with single blanks between; an empty one becomes ''. */
 static char *join(int argc, char **argv)
@@ -21,9 +22,13 @@ static char *join(int argc, char **argv)
 		len += strlen(argv[i]) + 3;
 	p = out = xcalloc(len, 1);
 	for (int i = 0; i < argc; i++) {
+		const char *word = *argv[i] ? argv[i] : "''";
+
 		if (i)
 			*p++ = ' ';
-		p = stpcpy(p, *argv[i] ? argv[i] : "''");
+		len = strlen(word);
+		memcpy(p, word, len);
+		p += len;
 	}
 	return out;
 }
@@ -109,6 +114,7 @@ const struct cmd cmd_exec3 = {
 static int run_enter(struct cli *c, struct vz_error *e)
 {
 	_cleanup_free_ char *line = NULL;
+	int r;
 
 	if (c->argc > 0 && strcmp(c->argv[0], "--exec") == 0) {
 		if (c->argc < 2)
@@ -119,7 +125,8 @@ static int run_enter(struct cli *c, struct vz_error *e)
 				"enter: unexpected argument '%s' (did you mean --exec?)",
 				c->argv[0]);
 	}
-	return vz_ve_enter(c->ve, line, e);
+	r = vz_ve_enter(c->ve, line, e);
+	return r < 0 ? r : exec_status(r, false);
 }
 
 const struct cmd cmd_enter = {
@@ -157,18 +164,13 @@ const struct cmd cmd_runscript = {
 
 static int run_console(struct cli *c, struct vz_error *e)
 {
-	unsigned long tty = 1;
-	char *end;
+	uint64_t tty = 1;
 
 	if (c->argc > 1)
 		return cli_fail(e, VZ_EXIT_SYNTAX, "console: unexpected argument '%s'", c->argv[1]);
-	if (c->argc == 1) {
-		errno = 0;
-		tty = strtoul(c->argv[0], &end, 10);
-		if (c->argv[0][0] < '0' || c->argv[0][0] > '9' || *end || errno || tty > 63)
-			return cli_fail(e, VZ_EXIT_VALUE, "Bad tty number %s: must be 0 to 63",
-					c->argv[0]);
-	}
+	if (c->argc == 1 && !cli_number(c->argv[0], MAX_TTY, &tty))
+		return cli_fail(e, VZ_EXIT_VALUE, "Bad tty number %s: must be 0 to %d", c->argv[0],
+				MAX_TTY);
 	return vz_ve_console(c->ve, (unsigned int)tty, e);
 }
 

@@ -33,7 +33,8 @@ const struct cmd cmd_help = {
 
 static int run_gen(struct cli *c, struct vz_error *e)
 {
-	(void)e;
+	if (!gen_main)
+		return cli_fail(e, VZ_EXIT_SYNTAX, "gen: this build has no generator");
 	return gen_main(c->argc, c->argv);
 }
 

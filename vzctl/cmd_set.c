@@ -88,6 +88,7 @@ static int apply_map(struct cli *c, struct vz_error *e)
 	if (r < 0 || !name || !*name)
 		return r;
 	c->o.nchanges++;
+	c->lib_flags |= VZ_REAPPLY;
 	return vz_changes_add(c->o.changes, "name", name, e);
 }
 
@@ -102,6 +103,15 @@ static int set_password(struct cli *c, struct vz_error *e)
 	r = vz_ve_userpasswd(c->ve, copy, c->lib_flags, e);
 	explicit_bzero(copy, strlen(copy));
 	return r;
+}
+
+static int need_running(struct cli *c, struct vz_error *e)
+{
+	int s = vz_ve_status(c->ve, e);
+
+	if (s < 0 || (s & VZ_RUNNING))
+		return s < 0 ? s : 0;
+	return cli_fail(e, VZ_EXIT_NOT_RUNNING, "Container is not running");
 }
 
 static int run_set(struct cli *c, struct vz_error *e)
@@ -127,6 +137,11 @@ static int run_set(struct cli *c, struct vz_error *e)
 		if (r < 0)
 			return r;
 	}
+	if (opts_has(o, O_RESET_UB)) {
+		r = need_running(c, e);
+		if (r < 0)
+			return r;
+	}
 	if (o->nchanges || opts_has(o, O_RESET_UB)) {
 		r = vz_ve_set(c->ve, o->changes, c->lib_flags, e);
 		if (r < 0)
@@ -134,9 +149,6 @@ static int run_set(struct cli *c, struct vz_error *e)
 	} else if (!opts_has(o, O_USERPASSWD) && !o->value[O_APPLY]) {
 		log_say(VZ_LOG_INFO, "No changes in CT configuration, not saving");
 	}
-	if (o->nchanges && !opts_has(o, O_SAVE))
-		log_say(VZ_LOG_WARN, "WARNING: the settings are not saved and last until the "
-				     "container stops (use --save)");
 	return VZ_EXIT_OK;
 }
 

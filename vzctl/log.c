@@ -69,25 +69,26 @@ void log_say(int level, const char *fmt, ...)
 		on_line(NULL, level, line);
 }
 
-static int host_number(struct vz *vz, const char *key)
+static int host_level(struct vz *vz, const char *key)
 {
 	const char *v = vz_host_param(vz, key);
+	uint64_t n;
 
-	return v ? (int)strtol(v, NULL, 10) : 0;
+	return v && cli_number(v, 9, &n) ? (int)n : 0;
 }
 
 void log_start(struct cli *c)
 {
 	const char *logging = vz_host_param(c->vz, "LOGGING");
 	const char *path = vz_host_param(c->vz, "LOGFILE");
-	int verbose = c->verbose ? c->verbose : host_number(c->vz, "VERBOSE");
+	int verbose = c->verbose ? c->verbose : host_level(c->vz, "VERBOSE");
 
 	sink.ctid = c->ctid;
 	sink.direct = c->cmd->flags & CMD_DIRECT;
 	sink.console = c->quiet			       ? VZ_LOG_ERR - 1 :
 		      sink.direct && !c->verbose	       ? VZ_LOG_ERR :
 							 VZ_LOG_INFO + verbose;
-	sink.file_level = VZ_LOG_INFO + host_number(c->vz, "LOG_LEVEL");
+	sink.file_level = VZ_LOG_INFO + host_level(c->vz, "LOG_LEVEL");
 	if (path && !(logging && strcmp(logging, "no") == 0) && !(c->cmd->flags & CMD_NO_LOGFILE))
 		sink.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (sink.fd < 0)

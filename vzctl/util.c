@@ -227,6 +227,38 @@ size_t cli_width(const char *s)
 	return n;
 }
 
+bool cli_number(const char *s, uint64_t max, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (!*s)
+		return false;
+	for (; *s; s++) {
+		unsigned int digit = (unsigned int)*s - '0';
+
+		if (digit > 9 || n > (max - digit) / 10)
+			return false;
+		n = n * 10 + digit;
+	}
+	*ret = n;
+	return true;
+}
+
+char *cli_word(char **rest, const char *separators)
+{
+	char *word;
+
+	if (!*rest)
+		return NULL;
+	word = *rest + strspn(*rest, separators);
+	if (!*word)
+		return NULL;
+	*rest = word + strcspn(word, separators);
+	if (**rest)
+		*(*rest)++ = '\0';
+	return word;
+}
+
 void cli_std_fds(void)
 {
 	int fd;

@@ -146,11 +146,10 @@ static void parse_options(int argc, char **argv)
 static size_t parse_fields(const char *text, struct field *ret)
 {
 	_cleanup_free_ char *copy = xstrdup(text);
-	char *save = NULL;
+	char *rest = copy, *w;
 	size_t n = 0;
 
-	for (char *w = strtok_r(copy, ", ", &save); w && n < MAX_FIELDS;
-	     w = strtok_r(NULL, ", ", &save)) {
+	while (n < MAX_FIELDS && (w = cli_word(&rest, ", "))) {
 		if (!field_find(w, &ret[n]))
 			die_word("Unknown field", w, field_nearest(w));
 		if (arg.json && ret[n].sub)

@@ -77,6 +77,7 @@ void value_json(struct json *j, struct ve *v, const struct column *c);
 char *get_id(struct ve *v, const struct column *c, char sub);
 char *get_smart_name(struct ve *v, const struct column *c, char sub);
 char *get_ip(struct ve *v, const struct column *c, char sub);
+char *get_path(struct ve *v, const struct column *c, char sub);
 char *get_status(struct ve *v, const struct column *c, char sub);
 char *get_ubc(struct ve *v, const struct column *c, char sub);
 char *get_disk(struct ve *v, const struct column *c, char sub);

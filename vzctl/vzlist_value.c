@@ -96,6 +96,22 @@ char *get_ip(struct ve *v, const struct column *c, char sub)
 	return text;
 }
 
+/* $VEID and ${VEID} stand in the file; people want the path. */
+char *get_path(struct ve *v, const struct column *c, char sub)
+{
+	static const char *const forms[] = { "${VEID}", "$VEID" };
+	_cleanup_free_ char *text = conf_get(v, c->key);
+	const char *at = NULL;
+
+	(void)sub;
+	for (size_t i = 0; text && i < ARRAY_SIZE(forms); i++) {
+		at = strstr(text, forms[i]);
+		if (at)
+			return xfmt("%.*s%u%s", (int)(at - text), text, v->id, at + strlen(forms[i]));
+	}
+	return text ? xstrdup(text) : NULL;
+}
+
 char *get_status(struct ve *v, const struct column *c, char sub)
 {
 	(void)c;
@@ -217,14 +233,14 @@ bool value_number(struct ve *v, const struct field *f, double *ret)
 /* {"nfs": true, ...} from "nfs:on sit:off" (blanks or commas between). */
 static void json_onoff(struct json *j, char *text)
 {
-	char *save = NULL;
+	char *w;
 
 	if (!text) {
 		json_null(j);
 		return;
 	}
 	json_open(j, '{');
-	for (char *w = strtok_r(text, " ,", &save); w; w = strtok_r(NULL, " ,", &save)) {
+	while ((w = cli_word(&text, " ,"))) {
 		char *colon = strchr(w, ':');
 
 		if (!colon)
@@ -241,14 +257,14 @@ static void json_onoff(struct json *j, char *text)
 
 static void json_list(struct json *j, char *text, const char *seps, bool numbers)
 {
-	char *save = NULL;
+	char *w;
 
 	if (!text && numbers) {
 		json_null(j);
 		return;
 	}
 	json_open(j, '[');
-	for (char *w = text ? strtok_r(text, seps, &save) : NULL; w; w = strtok_r(NULL, seps, &save)) {
+	while ((w = cli_word(&text, seps))) {
 		if (numbers)
 			json_number(j, w);
 		else

@@ -8,7 +8,6 @@
 
 #include "cli.h"
 
-#include <errno.h>
 #include <string.h>
 
 static void usage(void)
@@ -32,12 +31,9 @@ static char *process_name(int pid)
 
 static int parse_pid(const char *word)
 {
-	char *end;
-	long pid;
+	uint64_t pid;
 
-	errno = 0;
-	pid = strtol(word, &end, 10);
-	return errno || end == word || *end || pid <= 0 || pid > INT32_MAX ? -1 : (int)pid;
+	return cli_number(word, INT32_MAX, &pid) && pid ? (int)pid : -1;
 }
 
 /* 0, or 1 with a line on stderr. */
@@ -76,9 +72,9 @@ static int print_stdin(struct vz *vz, bool inside)
 	int bad = 0;
 
 	while (getline(&line, &size, stdin) >= 0) {
-		char *save = NULL;
+		char *rest = line, *w;
 
-		for (char *w = strtok_r(line, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save))
+		while ((w = cli_word(&rest, " \t\n")))
 			bad |= print_pid(vz, w, inside);
 	}
 	free(line);
