@@ -124,7 +124,7 @@ void log_name_ve(uint32_t ctid);
 void log_say(int level, const char *fmt, ...) _printf_(2, 3);
 
 /* ---- gen.c: manual, completion and JSON from the tables ---- */
-__attribute__((weak)) int gen_main(int argc, char **argv);
+int gen_main(int argc, char **argv);
 
 /* ---- the commands ---- */
 extern const struct cmd cmd_create, cmd_destroy;

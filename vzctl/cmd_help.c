@@ -33,8 +33,7 @@ const struct cmd cmd_help = {
 
 static int run_gen(struct cli *c, struct vz_error *e)
 {
-	if (!gen_main)
-		return cli_fail(e, VZ_EXIT_SYNTAX, "gen: this build has no generator");
+	(void)e;
 	return gen_main(c->argc, c->argv);
 }
 

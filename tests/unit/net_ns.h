@@ -56,6 +56,23 @@ static inline int new_ns(void)
 	return fd;
 }
 
+/* One that belongs to a user namespace of its own, as a VE's does. */
+static inline int new_ve_ns(void)
+{
+	char path[64];
+	int fd;
+	pid_t pid = os_clone(CLONE_NEWUSER | CLONE_NEWNET, -1, NULL);
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	fd = os_openat(AT_FDCWD, path, O_RDONLY, 0, 0);
+	IGNORE(kill(pid, SIGKILL));
+	IGNORE(os_reap(pid, NULL));
+	return fd;
+}
+
 static inline struct net_addr addr(const char *text)
 {
 	struct net_addr a = { 0 };
@@ -314,8 +331,8 @@ static inline bool net_ns_begin(void)
 		return false;
 	}
 	host = new_ns();
-	ns_a = new_ns();
-	ns_b = new_ns();
+	ns_a = new_ve_ns();
+	ns_b = new_ve_ns();
 	ns_lan = new_ns();
 	return ok(host >= 0 && ns_a >= 0 && ns_b >= 0 && ns_lan >= 0 && make_host() >= 0,
 		  "a host and two VEs");

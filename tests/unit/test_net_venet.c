@@ -5,7 +5,10 @@
  */
 #include "net_ns.h"
 
+#include <sys/wait.h>
 #include <time.h>
+
+#include "mech/net/filter.h"
 
 static void test_reach(void)
 {
@@ -151,6 +154,65 @@ static void test_down(int links0, int routes0)
 	ok_int(proxies(), 0, "no proxy entry is left");
 }
 
+/* `nft flush ruleset`, which a firewall's reload may do */
+static int flush_rules(void)
+{
+	struct vz_error e = { 0 };
+
+	return filter_down(&e);
+}
+
+static void test_flush(void)
+{
+	ok_int(flush_rules(), 0, "the table is flushed");
+	ok_int(reaches(ns_a, "10.2.0.1", ns_b, "192.0.2.50"), 0, "IPv4 sources are still checked");
+	ok_int(net_sync(VE_B, ns_b, &conf_b, &logger, NULL), 0, "any change of a VE's addresses");
+	ok_int(dropped(), 0, "makes the table again");
+}
+
+/* What the root of a VE may do to its end. */
+static void test_hostile(void)
+{
+	_cleanup_nl_ struct nl *n = NULL;
+	struct vz_error e = { 0 };
+
+	ok(nl_open(&n, ns_a, NETLINK_ROUTE) == 0 && rt_link_del(n, VE_DEV) == 0,
+	   "a VE removes its venet0");
+	ok_int(net_sync(VE_A, ns_a, &conf_a, &logger, &e), -ENODEV, "a change fails: %s", e.text);
+	ok_int(net_down(VE_A, &e), 0, "down all the same (%s)", e.text);
+	ok_int(proxies(), 2, "the other VE's entries stay");
+	up(VE_A, ns_a, &conf_a);
+	ok_int(reaches(ns_a, "10.1.0.1", ns_b, "10.2.0.1"), 1, "and up again");
+}
+
+/* Starts and stops of one VE beside those of another, which always finds itself checked. */
+static void test_parallel(void)
+{
+	enum { N = 15 };
+	int status = 0, good = 0;
+	pid_t pid;
+
+	IGNORE(net_down(VE_A, NULL));
+	IGNORE(net_down(VE_B, NULL));
+	pid = os_fork(NULL);
+	if (pid == 0) {
+		for (int i = 0; i < N; i++)
+			good += net_up(VE_A, ns_a, &conf_a, NULL, NULL) == 0 &&
+				net_down(VE_A, NULL) == 0;
+		_exit(good);
+	}
+	for (int i = 0; i < N; i++) {
+		good += net_up(VE_B, ns_b, &conf_b, NULL, NULL) == 0 && dropped() >= 0;
+		good += net_down(VE_B, NULL) == 0;
+	}
+	IGNORE(os_reap(pid, &status));
+	ok_int(good, 2 * N, "one VE up and down %d times, checked each time", N);
+	ok_int(WEXITSTATUS(status), N, "another one beside it");
+	ok_int(dropped(), -ENOENT, "the table went with the last");
+	up(VE_A, ns_a, &conf_a);
+	up(VE_B, ns_b, &conf_b);
+}
+
 int main(void)
 {
 	int links0, routes0;
@@ -165,6 +227,9 @@ int main(void)
 	test_reach();
 	test_spoof();
 	test_discovery();
+	test_flush();
+	test_hostile();
+	test_parallel();
 	test_down(links0, routes0);
 	test_lan();
 	return test_done();

@@ -335,7 +335,9 @@ int net_plan_apply(const struct venet *v, const struct net_state *have,
 		while (i-- > 0)
 			undo_op(v, &p.v[i]);
 		restore_defaults(v, have);
-		return vz_wrap_exit(e, r, VZ_EXIT_IP_ADD, "network");
+		if (e && !e->exit)
+			e->exit = VZ_EXIT_IP_ADD;
+		return r;
 	}
 	return 0;
 }

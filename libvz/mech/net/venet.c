@@ -76,12 +76,14 @@ static int venet_find(struct venet *v, struct vz_error *e)
 {
 	v->host_index = nl_ifindex(v->host, v->dev);
 	if (v->host_index < 0)
-		return vz_fail(e, v->host_index, "find device %s", v->dev);
+		return vz_fail(e, v->host_index,
+			       "find device %s (" VE_DEV " removed in the container?): restart it",
+			       v->dev);
 	v->ve_index = nl_ifindex(v->ve, VE_DEV);
 	if (v->ve_index < 0)
 		return vz_fail(e, v->ve_index,
 			       "find device " VE_DEV
-			       " in the container (renamed or removed inside?): restart it");
+			       " in the container (renamed there?): restart it");
 	return 0;
 }
 
