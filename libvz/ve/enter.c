@@ -90,6 +90,7 @@ static void exec_inside(char *const *argv, char *const *env)
 	if (errno != ENOENT || strcmp(argv[0], "bash") != 0 || n >= ARRAY_SIZE(sh))
 		return;
 	memcpy(sh, argv, n * sizeof(*sh));
+	sh[0] = (char *)"sh"; /* busybox goes by its name */
 	(void)execvpe("sh", sh, env);
 }
 

@@ -58,9 +58,9 @@ int ve_stop(struct ve *ve, unsigned int flags, struct vz_error *e)
 		if (r < 0)
 			return r;
 	}
-	r = ve_cleanup(ve, !(flags & STOP_SKIP_UMOUNT), e);
+	r = ve_cleanup(ve, false, e);
 	if (r < 0)
 		return vz_wrap_exit(e, r, VZ_EXIT_STOP, "Unable to stop container");
 	log_info(ve->log, "Container was stopped");
-	return 0;
+	return flags & STOP_SKIP_UMOUNT ? 0 : ve_umount_root(ve, e);
 }
