@@ -56,7 +56,8 @@ static void words(FILE *f, size_t i, const struct vz_param_info *p)
 	const char *w;
 
 	/* yes and no stand in the metavar already */
-	if (!vz_param_word(i, 0) || (p->metavar && strchr(p->metavar, '|') && !strchr(p->metavar, ':')))
+	if (!vz_param_word(i, 0) ||
+	    (p->metavar && strchr(p->metavar, '|') && !strchr(p->metavar, ':')))
 		return;
 	fputs(p->metavar && strchr(p->metavar, ':') ? "Names: " : "One of: ", f);
 	for (size_t k = 0; (w = vz_param_word(i, k)); k++) {
@@ -230,10 +231,22 @@ static void scdoc_exit(FILE *f)
 	}
 }
 
-static void part_options(FILE *f) { scdoc_params(f, &cmd_set); }
-static void part_ve(FILE *f) { scdoc_keys(f, VZ_PARAM_VE); }
-static void part_host(FILE *f) { scdoc_keys(f, VZ_PARAM_HOST); }
-static void part_flags(FILE *f) { scdoc_own_options(f, global_opts); }
+static void part_options(FILE *f)
+{
+	scdoc_params(f, &cmd_set);
+}
+static void part_ve(FILE *f)
+{
+	scdoc_keys(f, VZ_PARAM_VE);
+}
+static void part_host(FILE *f)
+{
+	scdoc_keys(f, VZ_PARAM_HOST);
+}
+static void part_flags(FILE *f)
+{
+	scdoc_own_options(f, global_opts);
+}
 
 struct part {
 	const char *kind, *name;
@@ -241,10 +254,14 @@ struct part {
 };
 
 static const struct part parts[] = {
-	{ "scdoc", "commands", scdoc_commands }, { "scdoc", "flags", part_flags },
-	{ "scdoc", "options", part_options },	 { "scdoc", "ctid.conf", part_ve },
-	{ "scdoc", "vz.conf", part_host },	 { "scdoc", "exit", scdoc_exit },
-	{ "bash", NULL, gen_bash },		 { "zsh", NULL, gen_zsh },
+	{ "scdoc", "commands", scdoc_commands },
+	{ "scdoc", "flags", part_flags },
+	{ "scdoc", "options", part_options },
+	{ "scdoc", "ctid.conf", part_ve },
+	{ "scdoc", "vz.conf", part_host },
+	{ "scdoc", "exit", scdoc_exit },
+	{ "bash", NULL, gen_bash },
+	{ "zsh", NULL, gen_zsh },
 	{ "json", NULL, gen_json },
 };
 
@@ -255,7 +272,8 @@ int gen_main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(parts) && argc > 0; i++) {
 		const struct part *p = &parts[i];
 
-		if (strcmp(p->kind, argv[0]) != 0 || !p->name != !name || (name && strcmp(p->name, name) != 0))
+		if (strcmp(p->kind, argv[0]) != 0 || !p->name != !name ||
+		    (name && strcmp(p->name, name) != 0))
 			continue;
 		p->print(stdout);
 		if (fflush(stdout) == 0 && !ferror(stdout))
@@ -265,6 +283,7 @@ int gen_main(int argc, char **argv)
 	}
 	fputs("Usage: vzctl gen ...\n", stderr);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-		fprintf(stderr, "  vzctl gen %s %s\n", parts[i].kind, parts[i].name ? parts[i].name : "");
+		fprintf(stderr, "  vzctl gen %s %s\n", parts[i].kind,
+			parts[i].name ? parts[i].name : "");
 	return VZ_EXIT_SYNTAX;
 }

@@ -71,12 +71,12 @@ static void exits(struct json *j)
 {
 	char digits[16];
 
-#define X(name, number, words)                                                 \
-	(void)snprintf(digits, sizeof(digits), "%d", number);                  \
-	json_open(j, '{');                                                     \
-	json_key(j, "code");                                                   \
-	json_number(j, digits);                                                \
-	text(j, "meaning", words);                                             \
+#define X(name, number, words)                                \
+	(void)snprintf(digits, sizeof(digits), "%d", number); \
+	json_open(j, '{');                                    \
+	json_key(j, "code");                                  \
+	json_number(j, digits);                               \
+	text(j, "meaning", words);                            \
 	json_close(j, '}');
 	VZ_EXIT_CLASSES(X)
 #undef X

@@ -45,13 +45,34 @@ static void bash_options(FILE *f, const struct cmd *cmd)
 {
 	struct vz_param_info p;
 
-	fprintf(f, "\t%s%s%s) echo '", cmd->name, cmd->alias ? "|" : "", cmd->alias ? cmd->alias : "");
+	fprintf(f, "\t%s%s%s) echo '", cmd->name, cmd->alias ? "|" : "",
+		cmd->alias ? cmd->alias : "");
 	for (const struct cmd_opt *o = cmd->opts; o && o->name; o++)
 		fprintf(f, "--%s ", o->name);
 	for (size_t i = 0; gen_param(i, &p); i++)
 		if (gen_takes(cmd, &p))
 			fprintf(f, "--%s ", p.opt);
 	fputs("' ;;\n", f);
+}
+
+static bool is_param(const char *opt)
+{
+	struct vz_param_info p;
+
+	for (size_t i = 0; gen_param(i, &p); i++)
+		if (p.opt && strcmp(p.opt, opt) == 0)
+			return true;
+	return false;
+}
+
+/* A command in front of this one has an option of the same name. */
+static bool is_earlier(const struct cmd *const *cmd, const char *opt)
+{
+	for (const struct cmd *const *c = cmds; c < cmd; c++)
+		for (const struct cmd_opt *o = (*c)->opts; o && o->name; o++)
+			if (o->arg && strcmp(o->name, opt) == 0)
+				return true;
+	return false;
 }
 
 /* Options that take a value, so that the word after them is not completed as an option. */
@@ -69,7 +90,7 @@ static void bash_values(FILE *f)
 	}
 	for (const struct cmd *const *c = cmds; *c; c++)
 		for (const struct cmd_opt *o = (*c)->opts; o && o->name; o++)
-			if (o->arg)
+			if (o->arg && !is_param(o->name) && !is_earlier(c, o->name))
 				fprintf(f, "\t--%s) echo '%s' ;;\n", o->name,
 					strchr(o->arg, '|') ? o->arg : "");
 	fputs("\t*) return 1 ;;\nesac; }\n", f);
@@ -109,7 +130,8 @@ static void zsh_command(FILE *f, const struct cmd *cmd)
 {
 	struct vz_param_info p;
 
-	fprintf(f, "%s%s%s) _vzctl_options=(\n", cmd->name, cmd->alias ? "|" : "", cmd->alias ? cmd->alias : "");
+	fprintf(f, "%s%s%s) _vzctl_options=(\n", cmd->name, cmd->alias ? "|" : "",
+		cmd->alias ? cmd->alias : "");
 	for (const struct cmd_opt *o = cmd->opts; o && o->name; o++) {
 		zsh_option(f, o->name, o->arg, o->help);
 		fputs("'\n", f);

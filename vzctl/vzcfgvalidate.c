@@ -59,7 +59,8 @@ static void usage(FILE *f)
 	      "  -r  repair: put values that are wrong right and save the file\n"
 	      "  -i  the same, but ask for each\n"
 	      "  -v  no: print the result only\n"
-	      "Exit: 0 the file is right, 1 it could not be read or written, 2 it is wrong.\n", f);
+	      "Exit: 0 the file is right, 1 it could not be read or written, 2 it is wrong.\n",
+	      f);
 }
 
 int main(int argc, char **argv)

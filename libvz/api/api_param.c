@@ -24,10 +24,19 @@ int vz_param_info(size_t i, struct vz_param_info *ret)
 	if (size < offsetof(struct vz_param_info, flags) + sizeof(info.flags))
 		return -EINVAL;
 	info = (struct vz_param_info){
-		.size = size, .key = p->key, .opt = p->opt, .short_opt = p->short_opt,
+		.size = size,
+		.key = p->key,
+		.opt = p->opt,
+		.short_opt = p->short_opt,
 		.metavar = p->flags & VZ_PARAM_NOARG ? NULL : p->type->metavar,
-		.unit = p->unit, .min = p->min, .max = p->max, .def = p->hdef ? p->hdef : p->def,
-		.example = p->example, .help = p->help, .doc = p->doc, .section = p->section,
+		.unit = p->unit,
+		.min = p->min,
+		.max = p->max,
+		.def = p->hdef ? p->hdef : p->def,
+		.example = p->example,
+		.help = p->help,
+		.doc = p->doc,
+		.section = p->section,
 		.flags = param_flags(p),
 	};
 	/* a caller built with a longer struct sees zeroes in what we do not know */

@@ -115,7 +115,8 @@ static int apply_netif(const struct change *ch, const char **ifname, struct ve_c
 		return 0;
 	}
 	if (!*ifname)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VETH, "--%s needs --ifname before it, to say which interface",
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VETH,
+				    "--%s needs --ifname before it, to say which interface",
 				    ch->opt);
 	int r = netif_edit(&x, *ifname, ch->value, &c->text[i], e);
 
@@ -128,7 +129,8 @@ static int check_pairs(const struct vz_changes *ch, const struct ve_config *c, s
 	const char *cpumask = changes_get(ch, "cpumask"), *nodemask = changes_get(ch, "nodemask");
 
 	if (nodemask && !cpumask)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_SYNTAX, "--nodemask needs --cpumask (e.g. --cpumask auto)");
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_SYNTAX,
+				    "--nodemask needs --cpumask (e.g. --cpumask auto)");
 	if (str_eq(cpumask, "auto") && !nodemask)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_SYNTAX, "--cpumask auto needs --nodemask");
 	if (ubc_is_vswap(c))

@@ -64,13 +64,15 @@ static int load_file(struct ve_config *c, const struct host_config *h, const str
 
 		conf_file_line(f, i, &key, &value, &problem);
 		p = key && !problem ? param_by_key(key) : NULL;
-		if (!p || !(p->flags & VZ_PARAM_VE) || (from == FROM_HOST && (p->flags & P_NOINHERIT)))
+		if (!p || !(p->flags & VZ_PARAM_VE) ||
+		    (from == FROM_HOST && (p->flags & P_NOINHERIT)))
 			continue;
 		r = load_value(c, h, p, value, from, &why);
 		if (r < 0)
 			return vz_fail(e, r, "read %s", path);
 		if (r > 0)
-			log_warn(l, "%s: line %zu: %s; the value is ignored", path, i + 1, why.text);
+			log_warn(l, "%s: line %zu: %s; the value is ignored", path, i + 1,
+				 why.text);
 	}
 	return 0;
 }
@@ -108,7 +110,8 @@ int ve_config_load(struct ve_config *c, const struct host_config *h, uint32_t ct
 		return vz_fail(e, r, "read the configuration of CT %" PRIu32, ctid);
 	r = load_defaults(c, h, e);
 	if (r >= 0 && h->file)
-		r = load_file(c, h, h->file, FROM_HOST, h->path, NULL, e); /* host_config_load has spoken */
+		r = load_file(c, h, h->file, FROM_HOST, h->path, NULL,
+			      e); /* host_config_load has spoken */
 	if (r < 0)
 		return r;
 	found = conf_file_read(&f, path, l, e);
@@ -119,8 +122,8 @@ int ve_config_load(struct ve_config *c, const struct host_config *h, uint32_t ct
 	if (r < 0)
 		return r;
 	if (found == -ENOENT)
-		return vz_fail_exit(e, found, VZ_EXIT_NO_CONF, "CT %" PRIu32 " has no configuration file %s",
-				    ctid, path);
+		return vz_fail_exit(e, found, VZ_EXIT_NO_CONF,
+				    "CT %" PRIu32 " has no configuration file %s", ctid, path);
 	return found < 0 ? vz_wrap_exit(e, found, VZ_EXIT_NO_CONF, "CT %" PRIu32, ctid) : 0;
 }
 
@@ -179,7 +182,8 @@ int ve_config_from_sample(const struct host_config *h, uint32_t ctid, const char
 	int r;
 
 	if (!*sample || strchr(sample, '/'))
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_SAMPLE, "bad name of a sample configuration: \"%.60s\"", sample);
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_SAMPLE,
+				    "bad name of a sample configuration: \"%.60s\"", sample);
 	r = str_fmt(&from, "%s/ve-%s.conf-sample", h->confdir, sample);
 	if (r >= 0)
 		r = ve_config_path(h, ctid, &to);
@@ -198,7 +202,8 @@ int ve_config_from_sample(const struct host_config *h, uint32_t ctid, const char
 int ve_config_check(const struct ve_config *c, struct vz_error *e)
 {
 	if (c->bad)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_BAD_CONF, "the configuration cannot be used: %s", c->bad);
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_BAD_CONF,
+				    "the configuration cannot be used: %s", c->bad);
 	if (!c->root || !*c->root)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_ROOT, "VE_ROOT is not set");
 	if (!c->private || !*c->private)

@@ -20,7 +20,7 @@
 struct line {
 	char *raw; /* with its newline; may hold any byte */
 	size_t len;
-	char *key, *value; /* NULL for comments, blank and malformed lines */
+	char *key, *value;   /* NULL for comments, blank and malformed lines */
 	const char *problem; /* a constant: why the line does not count */
 };
 
@@ -197,8 +197,8 @@ static void report(struct conf_file *f, const struct logger *l)
 		if (n->key && find(f, n->key) != n)
 			n->problem = "the key stood above already, the first one counts";
 		if (n->problem)
-			log_warn(l, "%s: line %zu: %s%s%s", f->path, i + 1,
-				 n->key ? n->key : "", n->key ? ": " : "", n->problem);
+			log_warn(l, "%s: line %zu: %s%s%s", f->path, i + 1, n->key ? n->key : "",
+				 n->key ? ": " : "", n->problem);
 	}
 }
 

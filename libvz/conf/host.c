@@ -85,9 +85,11 @@ static void report_unknown(const struct host_config *h, const struct logger *l)
 		conf_file_line(h->file, i, &key, &value, &problem);
 		p = key ? param_by_key(key) : NULL;
 		if (key && !p)
-			log_debug(l, "%s: line %zu: unknown key %s is ignored", h->path, i + 1, key);
+			log_debug(l, "%s: line %zu: unknown key %s is ignored", h->path, i + 1,
+				  key);
 		else if (p && (p->flags & P_NOINHERIT) && !(p->flags & VZ_PARAM_HOST))
-			log_warn(l, "%s: line %zu: %s counts in CTID.conf only", h->path, i + 1, key);
+			log_warn(l, "%s: line %zu: %s counts in CTID.conf only", h->path, i + 1,
+				 key);
 	}
 }
 

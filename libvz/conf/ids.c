@@ -99,7 +99,7 @@ static bool grep_uid(const char *text, uint32_t *ret)
  */
 enum { FOREIGN_FIRST = 0x7ffe0000 };
 #define FOREIGN_END 0x80000000U
-#define IDS_END     0xffff0000U
+#define IDS_END	    0xffff0000U
 
 static void mark(uint8_t *used, size_t slots, uint32_t pool, uint32_t uid)
 {
@@ -151,9 +151,10 @@ int ve_config_alloc_ids(const struct host_config *h, uint32_t *ret_base, struct 
 	if (!used)
 		return vz_fail(e, -ENOMEM, "allocate an id range");
 	if (pool < VE_IDS)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VZCONF,
-				    "LOCAL_UID=%u in %s would give containers the host's own users; set it to %u or more",
-				    pool, h->path, VE_IDS);
+		return vz_fail_exit(
+			e, -EINVAL, VZ_EXIT_VZCONF,
+			"LOCAL_UID=%u in %s would give containers the host's own users; set it to %u or more",
+			pool, h->path, VE_IDS);
 	r = mark_all(h, used, slots, e);
 	if (r < 0)
 		return r;
@@ -165,7 +166,8 @@ int ve_config_alloc_ids(const struct host_config *h, uint32_t *ret_base, struct 
 		*ret_base = base;
 		return 0;
 	}
-	return vz_fail_exit(e, -ENOSPC, VZ_EXIT_RESOURCES,
-			    "no free range of %u user ids from LOCAL_UID=%u on; lower LOCAL_UID in %s",
-			    VE_IDS, pool, h->path);
+	return vz_fail_exit(
+		e, -ENOSPC, VZ_EXIT_RESOURCES,
+		"no free range of %u user ids from LOCAL_UID=%u on; lower LOCAL_UID in %s", VE_IDS,
+		pool, h->path);
 }

@@ -28,11 +28,14 @@ int name_check(const char *name, struct vz_error *e)
 	if (str_escape(&safe, name) < 0)
 		return vz_fail(e, -ENOMEM, "check a name");
 	if (ok && digits)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NAME,
-				    "bad name \"%.80s\": a name of digits only would be taken for a CT ID", safe);
-	return vz_fail_exit(e, -EINVAL, VZ_EXIT_NAME,
-			    "bad name \"%.80s\": allowed are letters, digits, blank and - + _ . (not - or . in front)",
-			    safe);
+		return vz_fail_exit(
+			e, -EINVAL, VZ_EXIT_NAME,
+			"bad name \"%.80s\": a name of digits only would be taken for a CT ID",
+			safe);
+	return vz_fail_exit(
+		e, -EINVAL, VZ_EXIT_NAME,
+		"bad name \"%.80s\": allowed are letters, digits, blank and - + _ . (not - or . in front)",
+		safe);
 }
 
 static int link_path(const struct host_config *h, const char *name, char **ret)
@@ -107,7 +110,8 @@ static int bad_ctid(const struct host_config *h, const char *arg, int r, struct 
 			    suggest(h, arg, near, sizeof(near)));
 }
 
-int name_lookup(const struct host_config *h, const char *name, uint32_t *ret_ctid, struct vz_error *e)
+int name_lookup(const struct host_config *h, const char *name, uint32_t *ret_ctid,
+		struct vz_error *e)
 {
 	_cleanup_free_ char *own = NULL;
 	uint32_t ctid;
@@ -117,11 +121,15 @@ int name_lookup(const struct host_config *h, const char *name, uint32_t *ret_cti
 		return bad_ctid(h, name, -ENOENT, e);
 	r = name_in_file(h, ctid, &own);
 	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_VALUE, "Bad CT ID %s: it stands for CT %" PRIu32
-				    ", which has no configuration file", name, ctid);
+		return vz_fail_exit(e, r, VZ_EXIT_VALUE,
+				    "Bad CT ID %s: it stands for CT %" PRIu32
+				    ", which has no configuration file",
+				    name, ctid);
 	if (!str_eq(own, name))
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VALUE, "Bad CT ID %s: it stands for CT %" PRIu32
-				    ", whose NAME is \"%.80s\"", name, ctid, own ? own : "");
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VALUE,
+				    "Bad CT ID %s: it stands for CT %" PRIu32
+				    ", whose NAME is \"%.80s\"",
+				    name, ctid, own ? own : "");
 	*ret_ctid = ctid;
 	return 0;
 }
@@ -139,12 +147,13 @@ int ctid_resolve(const struct host_config *h, const char *arg, uint32_t *ret, st
 }
 
 /* A link in use: the VE it points to has this name in its file. */
-static bool taken_by_other(const struct host_config *h, uint32_t ctid, const char *name, uint32_t *ret)
+static bool taken_by_other(const struct host_config *h, uint32_t ctid, const char *name,
+			   uint32_t *ret)
 {
 	_cleanup_free_ char *own = NULL;
 
-	return link_read(h, name, ret) >= 0 && *ret != ctid &&
-	       name_in_file(h, *ret, &own) >= 0 && str_eq(own, name);
+	return link_read(h, name, ret) >= 0 && *ret != ctid && name_in_file(h, *ret, &own) >= 0 &&
+	       str_eq(own, name);
 }
 
 /* symlink(2) cannot replace, so make a sibling and rename it. */
@@ -197,16 +206,19 @@ int name_set(const struct host_config *h, uint32_t ctid, const char *old, const 
 		if (r < 0)
 			return r;
 		if (taken_by_other(h, ctid, name, &other))
-			return vz_fail_exit(e, -EEXIST, VZ_EXIT_NAME, "name %s is used by CT %" PRIu32 " already",
-					    name, other);
+			return vz_fail_exit(e, -EEXIST, VZ_EXIT_NAME,
+					    "name %s is used by CT %" PRIu32 " already", name,
+					    other);
 		r = link_make(h, ctid, name);
 		if (r < 0)
-			return vz_fail_exit(e, r, VZ_EXIT_NAME, "assign name %s to CT %" PRIu32, name, ctid);
+			return vz_fail_exit(e, r, VZ_EXIT_NAME, "assign name %s to CT %" PRIu32,
+					    name, ctid);
 	}
 	if (old && *old && !str_eq(old, name)) {
 		r = link_remove(h, ctid, old);
 		if (r < 0)
-			return vz_fail_exit(e, r, VZ_EXIT_NAME, "remove name %.80s of CT %" PRIu32, old, ctid);
+			return vz_fail_exit(e, r, VZ_EXIT_NAME, "remove name %.80s of CT %" PRIu32,
+					    old, ctid);
 	}
 	return 0;
 }

@@ -16,9 +16,8 @@
 enum { F_IFNAME, F_BRIDGE, F_MAC, F_HOST_IFNAME, F_HOST_MAC, F_MAC_FILTER, F_COUNT };
 
 /* in the order they are written */
-static const char *const fields[F_COUNT] = {
-	"ifname", "bridge", "mac", "host_ifname", "host_mac", "mac_filter"
-};
+static const char *const fields[F_COUNT] = { "ifname",	    "bridge",	"mac",
+					     "host_ifname", "host_mac", "mac_filter" };
 
 struct netif {
 	char *f[F_COUNT];
@@ -54,19 +53,22 @@ static bool ifname_ok(const char *s)
 	return n >= 1 && n <= 15 && strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
 }
 
-/* Six hex pairs, upper case, colons. */
+/* Six hex pairs with colons, in capitals; not a multicast address. */
 static int mac_format(const char *s, char ret[18])
 {
-	unsigned int b[6];
-	int end = 0;
+	static const char odd[] = "13579BDF";
 
-	if (strlen(s) != 17 ||
-	    sscanf(s, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 ||
-	    end != 17 || (b[0] & 1))
+	if (strlen(s) != 17)
 		return -EINVAL;
-	(void)snprintf(ret, 18, "%02X:%02X:%02X:%02X:%02X:%02X", b[0] & 0xff, b[1] & 0xff, b[2] & 0xff,
-		       b[3] & 0xff, b[4] & 0xff, b[5] & 0xff);
-	return 0;
+	for (size_t i = 0; i < 17; i++) {
+		bool colon = i % 3 == 2;
+
+		if (colon ? s[i] != ':' : !isxdigit((unsigned char)s[i]))
+			return -EINVAL;
+		ret[i] = (char)toupper((unsigned char)s[i]);
+	}
+	ret[17] = '\0';
+	return strchr(odd, ret[1]) ? -EINVAL : 0;
 }
 
 static int field_set(const struct param_ctx *x, struct netif *n, size_t i, const char *s,
@@ -76,17 +78,21 @@ static int field_set(const struct param_ctx *x, struct netif *n, size_t i, const
 	bool is_mac = i == F_MAC || i == F_HOST_MAC;
 
 	if (is_mac && mac_format(s, mac) < 0)
-		return REFUSE("\"%.40s\" is not a unicast MAC address such as 00:18:51:0A:0B:0C", s);
+		return REFUSE("\"%.40s\" is not a unicast MAC address such as 00:18:51:0A:0B:0C",
+			      s);
 	if (i == F_MAC_FILTER && strcmp(s, "on") != 0 && strcmp(s, "off") != 0)
 		return REFUSE("%s must be on or off", fields[i]);
 	if (!is_mac && i != F_MAC_FILTER && !ifname_ok(s))
-		return REFUSE("\"%.40s\" is not an interface name (1 to 15 letters, digits, '-', '_', '.')", s);
+		return REFUSE(
+			"\"%.40s\" is not an interface name (1 to 15 letters, digits, '-', '_', '.')",
+			s);
 	int r = str_set(&n->f[i], is_mac ? mac : s);
 
 	return r < 0 ? vz_fail(e, r, "store %s", s) : 0;
 }
 
-static int record_parse(const struct param_ctx *x, const char *s, struct netif *n, struct vz_error *e)
+static int record_parse(const struct param_ctx *x, const char *s, struct netif *n,
+			struct vz_error *e)
 {
 	_cleanup_strv_ char **parts = NULL;
 	int r = strv_split(&parts, s, ",");
@@ -100,7 +106,9 @@ static int record_parse(const struct param_ctx *x, const char *s, struct netif *
 		while (i < F_COUNT && strcmp(parts[k], fields[i]) != 0)
 			i++;
 		if (!eq || i == F_COUNT)
-			return REFUSE("\"%.40s\" is not one of ifname, bridge, mac, host_ifname, host_mac, mac_filter", parts[k]);
+			return REFUSE(
+				"\"%.40s\" is not one of ifname, bridge, mac, host_ifname, host_mac, mac_filter",
+				parts[k]);
 		if (eq[1])
 			r = field_set(x, n, i, eq + 1, e);
 	}
@@ -109,7 +117,8 @@ static int record_parse(const struct param_ctx *x, const char *s, struct netif *
 	return r;
 }
 
-static int list_parse(const struct param_ctx *x, const char *s, struct netif_list *l, struct vz_error *e)
+static int list_parse(const struct param_ctx *x, const char *s, struct netif_list *l,
+		      struct vz_error *e)
 {
 	_cleanup_strv_ char **records = NULL;
 	int r = s ? strv_split(&records, s, "; \t\n") : 0;
@@ -166,7 +175,8 @@ static int mac_random(char ret[18])
 }
 
 /* ifname[,mac[,host_ifname[,host_mac[,bridge]]]]; empty fields are made up, host_ifname at start */
-static int netif_add(const struct param_ctx *x, const char *s, struct netif_list *l, struct vz_error *e)
+static int netif_add(const struct param_ctx *x, const char *s, struct netif_list *l,
+		     struct vz_error *e)
 {
 	static const size_t order[] = { F_IFNAME, F_MAC, F_HOST_IFNAME, F_HOST_MAC, F_BRIDGE };
 	struct netif *n;
@@ -183,7 +193,8 @@ static int netif_add(const struct param_ctx *x, const char *s, struct netif_list
 		if (!part)
 			return vz_fail(e, -ENOMEM, "parse %s", s);
 		if (i == ARRAY_SIZE(order))
-			return REFUSE("too many fields, expected ifname[,mac[,host_ifname[,host_mac[,bridge]]]]");
+			return REFUSE(
+				"too many fields, expected ifname[,mac[,host_ifname[,host_mac[,bridge]]]]");
 		if (*part)
 			r = field_set(x, n, order[i], part, e);
 		if (!s[len])
@@ -192,12 +203,15 @@ static int netif_add(const struct param_ctx *x, const char *s, struct netif_list
 	}
 	for (size_t k = F_MAC; r >= 0 && k <= F_HOST_MAC; k += F_HOST_MAC - F_MAC)
 		if (!n->f[k])
-			r = mac_random(mac) < 0 ? vz_fail(e, -EIO, "make a MAC address") : field_set(x, n, k, mac, e);
+			r = mac_random(mac) < 0 ? vz_fail(e, -EIO, "make a MAC address")
+						: field_set(x, n, k, mac, e);
 	if (r < 0)
 		return r;
 	if (!n->f[F_IFNAME])
 		return REFUSE("the interface name is missing");
-	return list_find(l, n->f[F_IFNAME]) == n ? 0 : REFUSE("interface %s exists already", n->f[F_IFNAME]);
+	return list_find(l, n->f[F_IFNAME]) == n
+		       ? 0
+		       : REFUSE("interface %s exists already", n->f[F_IFNAME]);
 }
 
 static int parse_netif(const struct param_ctx *x, const char *s, void *v, struct vz_error *e)
@@ -233,11 +247,15 @@ static int parse_netif_del(const struct param_ctx *x, const char *s, void *v, st
 	return r;
 }
 
-#define NETIF_TYPE(meta, fn)                                                   \
-	{ meta, sizeof(char *), .text = true, .merge = MERGE_EDIT, .parse = (fn), \
-	  .format = text_format, .equal = text_equal, .copy = text_copy, .done = text_done }
+#define NETIF_TYPE(meta, fn)                                                            \
+	{                                                                               \
+		meta, sizeof(char *), .text = true, .merge = MERGE_EDIT, .parse = (fn), \
+				      .format = text_format, .equal = text_equal,       \
+				      .copy = text_copy, .done = text_done              \
+	}
 
-const struct vz_type type_netif = NETIF_TYPE("ifname[,mac[,host_ifname[,host_mac[,bridge]]]]", parse_netif);
+const struct vz_type type_netif =
+	NETIF_TYPE("ifname[,mac[,host_ifname[,host_mac[,bridge]]]]", parse_netif);
 const struct vz_type type_netif_del = NETIF_TYPE("ifname|all", parse_netif_del);
 
 /* --ifname IFNAME ... --mac VALUE: set one field of one record */

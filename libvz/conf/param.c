@@ -45,7 +45,8 @@ const struct param *param_by_key(const char *key)
 	for (size_t i = 0; i < param_table_n; i++) {
 		const struct param *p = &param_table[i];
 
-		if (p->key && (strcmp(p->key, key) == 0 || (p->key_alias && strcmp(p->key_alias, key) == 0)))
+		if (p->key &&
+		    (strcmp(p->key, key) == 0 || (p->key_alias && strcmp(p->key_alias, key) == 0)))
 			return p;
 	}
 	return NULL;
@@ -168,7 +169,8 @@ static int parse_into(struct ve_config *c, const struct param_ctx *x, const char
 	if (r < 0)
 		return r;
 	origin = &c->origin[param_index(own)];
-	edit = x->opt && (t->merge == MERGE_EDIT || (t->merge == MERGE_REPEAT && *origin == FROM_CLI));
+	edit = x->opt &&
+	       (t->merge == MERGE_EDIT || (t->merge == MERGE_REPEAT && *origin == FROM_CLI));
 	if (edit && place(c, own))
 		r = type_copy(t, &v, place(c, own));
 	r = r < 0 ? vz_fail(e, r, "parse %s", own->key) : t->parse(x, s, &v, e);

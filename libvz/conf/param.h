@@ -20,7 +20,7 @@ enum param_merge {
 
 struct param_ctx {
 	const struct param *p;
-	const char *opt; /* the option as given, or NULL: the value stands in a file */
+	const char *opt;   /* the option as given, or NULL: the value stands in a file */
 	const char *value; /* for messages */
 };
 
@@ -28,7 +28,8 @@ struct vz_type {
 	const char *metavar;
 	size_t size;
 	bool text; /* the value is a char * in file form */
-	const char *(*word)(size_t k); /* words all values of the type are made of; NULL: see the row */
+	const char *(*word)(
+		size_t k); /* words all values of the type are made of; NULL: see the row */
 	enum param_merge merge;
 	/* v holds the value to edit (MERGE_*) or zeroes; on failure it is thrown away */
 	int (*parse)(const struct param_ctx *x, const char *s, void *v, struct vz_error *e);
@@ -54,11 +55,11 @@ struct param {
 	const char *key, *opt;
 	char short_opt;
 	const char *const *alias; /* further option names, NULL-terminated */
-	const char *key_alias;    /* an old key that is read as this one */
-	const char *of;           /* the option edits the value of this key */
+	const char *key_alias;	  /* an old key that is read as this one */
+	const char *of;		  /* the option edits the value of this key */
 	const struct vz_type *type;
 	const char *const *words; /* all allowed words, NULL-terminated */
-	size_t off, hoff;         /* in struct ve_config, struct host_config; 0 = none */
+	size_t off, hoff;	  /* in struct ve_config, struct host_config; 0 = none */
 	const char *unit, *min, *max, *def, *hdef, *example; /* hdef: default in vz.conf */
 	const char *help, *doc, *section;
 	enum apply_group group;
@@ -69,10 +70,11 @@ extern const struct param param_table[];
 extern const size_t param_table_n;
 
 extern const struct vz_type type_ubc_pages, type_ubc_bytes, type_ubc_items, type_ram, type_space,
-	type_inodes, type_u32, type_percent, type_int, type_i64, type_yesno, type_onboot, type_double,
-	type_iolimit, type_iops, type_auto_percent, type_string, type_path, type_word, type_mask,
-	type_name, type_hostname, type_list, type_nameserver, type_searchdomain, type_ip, type_ipdel,
-	type_capability, type_features, type_devices, type_devnodes, type_netif, type_netif_del, type_none;
+	type_inodes, type_u32, type_percent, type_int, type_i64, type_yesno, type_onboot,
+	type_double, type_iolimit, type_iops, type_auto_percent, type_string, type_path, type_word,
+	type_mask, type_name, type_hostname, type_list, type_nameserver, type_searchdomain, type_ip,
+	type_ipdel, type_capability, type_features, type_devices, type_devnodes, type_netif,
+	type_netif_del, type_none;
 
 /* For types whose value is a char *. */
 int text_format(const struct param *p, const void *v, char **ret);
@@ -100,7 +102,8 @@ union param_value {
 	uint64_t room[4];
 };
 /* Parse the file form of p's value; on failure *v is clear. */
-int param_value_parse(const struct param *p, const char *s, union param_value *v, struct vz_error *e) _must_check_;
+int param_value_parse(const struct param *p, const char *s, union param_value *v,
+		      struct vz_error *e) _must_check_;
 void param_value_done(const struct param *p, union param_value *v);
 
 /* k-th word a value of p is chosen from or made of, NULL past the end. */

@@ -7,10 +7,11 @@
  */
 #include "conf/param.h"
 
-#define VE(m)   offsetof(struct ve_config, m)
+#define VE(m)	offsetof(struct ve_config, m)
 #define HOST(m) offsetof(struct host_config, m)
 
-static const char *const layout_words[] = { "simfs", "ploop", "ploop:expanded", "ploop:plain", "ploop:raw", NULL };
+static const char *const layout_words[] = { "simfs",	   "ploop",	"ploop:expanded",
+					    "ploop:plain", "ploop:raw", NULL };
 static const char *const layout_alias[] = { "ve_layout", "velayout", NULL };
 static const char *const ipadd_alias[] = { "ip", NULL };
 static const char *const offline_alias[] = { "offline", NULL };
@@ -22,18 +23,18 @@ static const char *const missing_words[] = { "fail", "warn", NULL };
 static const char *const stop_words[] = { "stop", "suspend", NULL };
 
 #define S_IDENTITY__FILES_AND_BOOT "Identity, files and boot"
-#define S_NETWORK "Network"
-#define S_MEMORY "Memory"
-#define S_BEANCOUNTERS "Beancounters"
-#define S_CPU "CPU"
-#define S_DISK "Disk"
-#define S_INPUT_AND_OUTPUT "Input and output"
-#define S_DEVICES_AND_PRIVILEGES "Devices and privileges"
-#define S_ACCEPTED_WITHOUT_EFFECT "Accepted without effect"
-#define S_DIRECTORIES_AND_LOGGING "Directories and logging"
-#define S_MAKING_CONTAINERS "Making containers"
+#define S_NETWORK		   "Network"
+#define S_MEMORY		   "Memory"
+#define S_BEANCOUNTERS		   "Beancounters"
+#define S_CPU			   "CPU"
+#define S_DISK			   "Disk"
+#define S_INPUT_AND_OUTPUT	   "Input and output"
+#define S_DEVICES_AND_PRIVILEGES   "Devices and privileges"
+#define S_ACCEPTED_WITHOUT_EFFECT  "Accepted without effect"
+#define S_DIRECTORIES_AND_LOGGING  "Directories and logging"
+#define S_MAKING_CONTAINERS	   "Making containers"
 #define S_KERNEL_AND_NETWORK_OF_TH "Kernel and network of the host"
-#define S_BOOT_OF_THE_HOST "Boot of the host"
+#define S_BOOT_OF_THE_HOST	   "Boot of the host"
 #define S_ACCEPTED_IN_VZ_CONF_WITH "Accepted in vz.conf without effect"
 
 /* clang-format off */
@@ -846,7 +847,7 @@ const struct param param_table[] = {
 	  .help = "Template for create",
 	  .doc = "Used where no *--ostemplate* is given." },
 	{ .key = "TEMPLATE_MIRROR", .type = &type_string,
-	  .example = "http://deb.debian.org/debian http://security.debian.org/debian-security",
+	  .example = "http://mirror.example.org/debian",
 	  .group = APPLY_NONE, .section = S_MAKING_CONTAINERS,
 	  .flags = VZ_PARAM_HOST,
 	  .help = "Archive that templates are built from",

@@ -13,25 +13,69 @@
 #include <strings.h>
 
 #define REFUSE(...) type_refuse(x, e, VZ_EXIT_VALUE, -EINVAL, __VA_ARGS__)
-#define LIST_SEPS " \t\n,"
+#define LIST_SEPS   " \t\n,"
 
 /* linux/capability.h, without CAP_; 62 and 63 are OpenVZ's own and grant nothing here */
 static const char *const capabilities[64] = {
-	"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID",
-	"SETPCAP", "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW",
-	"IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE",
-	"SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE", "SYS_TIME",
-	"SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-	"MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ",
-	"PERFMON", "BPF", "CHECKPOINT_RESTORE",
-	[62] = "SETVEID", [63] = "VE_ADMIN",
+	"CHOWN",
+	"DAC_OVERRIDE",
+	"DAC_READ_SEARCH",
+	"FOWNER",
+	"FSETID",
+	"KILL",
+	"SETGID",
+	"SETUID",
+	"SETPCAP",
+	"LINUX_IMMUTABLE",
+	"NET_BIND_SERVICE",
+	"NET_BROADCAST",
+	"NET_ADMIN",
+	"NET_RAW",
+	"IPC_LOCK",
+	"IPC_OWNER",
+	"SYS_MODULE",
+	"SYS_RAWIO",
+	"SYS_CHROOT",
+	"SYS_PTRACE",
+	"SYS_PACCT",
+	"SYS_ADMIN",
+	"SYS_BOOT",
+	"SYS_NICE",
+	"SYS_RESOURCE",
+	"SYS_TIME",
+	"SYS_TTY_CONFIG",
+	"MKNOD",
+	"LEASE",
+	"AUDIT_WRITE",
+	"AUDIT_CONTROL",
+	"SETFCAP",
+	"MAC_OVERRIDE",
+	"MAC_ADMIN",
+	"SYSLOG",
+	"WAKE_ALARM",
+	"BLOCK_SUSPEND",
+	"AUDIT_READ",
+	"PERFMON",
+	"BPF",
+	"CHECKPOINT_RESTORE",
+	[62] = "SETVEID",
+	[63] = "VE_ADMIN",
 };
 
 static const char *const features[64] = {
-	[FEAT_SYSFS] = "sysfs", [FEAT_NFS] = "nfs", [FEAT_SIT] = "sit", [FEAT_IPIP] = "ipip",
-	[FEAT_PPP] = "ppp", [FEAT_IPGRE] = "ipgre", [FEAT_BRIDGE] = "bridge", [FEAT_NFSD] = "nfsd",
-	[FEAT_TIME] = "time", [FEAT_FUSE] = "fuse", [FEAT_NESTING] = "nesting",
-	[FEAT_NOMIGRATE] = "nomigrate", [FEAT_PRIVILEGED] = "privileged",
+	[FEAT_SYSFS] = "sysfs",
+	[FEAT_NFS] = "nfs",
+	[FEAT_SIT] = "sit",
+	[FEAT_IPIP] = "ipip",
+	[FEAT_PPP] = "ppp",
+	[FEAT_IPGRE] = "ipgre",
+	[FEAT_BRIDGE] = "bridge",
+	[FEAT_NFSD] = "nfsd",
+	[FEAT_TIME] = "time",
+	[FEAT_FUSE] = "fuse",
+	[FEAT_NESTING] = "nesting",
+	[FEAT_NOMIGRATE] = "nomigrate",
+	[FEAT_PRIVILEGED] = "privileged",
 };
 
 /* k-th name that is there: the numbers have a hole */
@@ -112,7 +156,8 @@ static int onoff_format(const struct onoff *v, const char *const names[64], char
 	for (unsigned int i = 0; i < 64; i++) {
 		if (!((v->on | v->off) >> i & 1) || !names[i])
 			continue;
-		str_addf(&out, "%s%s:%s", out.len ? " " : "", names[i], v->on >> i & 1 ? "on" : "off");
+		str_addf(&out, "%s%s:%s", out.len ? " " : "", names[i],
+			 v->on >> i & 1 ? "on" : "off");
 	}
 	return str_take(&out, ret);
 }
@@ -139,10 +184,13 @@ static int format_features(const struct param *p, const void *v, char **ret)
 	return onoff_format(v, features, ret);
 }
 
-const struct vz_type type_capability = { "name:on|off", sizeof(struct onoff), .merge = MERGE_EDIT,
-	.word = capability_word, .parse = parse_capability, .format = format_capability };
-const struct vz_type type_features = { "name:on|off", sizeof(struct onoff), .merge = MERGE_EDIT,
-	.word = feature_word, .parse = parse_features, .format = format_features };
+const struct vz_type type_capability = {
+	"name:on|off",		 sizeof(struct onoff),	    .merge = MERGE_EDIT,
+	.word = capability_word, .parse = parse_capability, .format = format_capability
+};
+const struct vz_type type_features = { "name:on|off",		sizeof(struct onoff),
+				       .merge = MERGE_EDIT,	.word = feature_word,
+				       .parse = parse_features, .format = format_features };
 
 /* ---- devices: (b|c):major:(minor|all):([rwq]|none) ---- */
 
@@ -198,7 +246,8 @@ static void dev_remove(struct dev_list *l, const struct dev_rule *d)
 	size_t out = 0;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].type != d->type || l->v[i].major != d->major || l->v[i].minor != d->minor)
+		if (l->v[i].type != d->type || l->v[i].major != d->major ||
+		    l->v[i].minor != d->minor)
 			l->v[out++] = l->v[i];
 	l->n = out;
 }
@@ -224,7 +273,8 @@ static int parse_devices(const struct param_ctx *x, const char *s, void *v, stru
 		struct dev_rule d = { 0 };
 
 		if (dev_rule_parse(parts[i], &d) < 0)
-			return REFUSE("must be b|c:MAJOR:MINOR|all:ACCESS with access r, w, q or none");
+			return REFUSE(
+				"must be b|c:MAJOR:MINOR|all:ACCESS with access r, w, q or none");
 		if (x->opt && d.type == 'b' && d.major == LOOP_MAJOR && d.access)
 			return REFUSE("loop devices cannot be given to a container");
 		dev_remove(v, &d);
@@ -293,6 +343,8 @@ static int copy_devices(void *dst, const void *src)
 	return 0;
 }
 
-const struct vz_type type_devices = { "b|c:major:minor|all:rwq|none", sizeof(struct dev_list),
-	.merge = MERGE_EDIT, .parse = parse_devices, .format = format_devices,
-	.equal = equal_devices, .copy = copy_devices, .done = done_devices };
+const struct vz_type type_devices = {
+	"b|c:major:minor|all:rwq|none", sizeof(struct dev_list),  .merge = MERGE_EDIT,
+	.parse = parse_devices,		.format = format_devices, .equal = equal_devices,
+	.copy = copy_devices,		.done = done_devices
+};

@@ -16,7 +16,7 @@
 #include <strings.h>
 
 #define REFUSE(...) type_refuse(x, e, VZ_EXIT_VALUE, -EINVAL, __VA_ARGS__)
-#define LIST_SEPS " \t\n,"
+#define LIST_SEPS   " \t\n,"
 
 static int copy_list(void *dst, const void *src)
 {
@@ -70,10 +70,12 @@ static int add(void *v, const char *s, struct vz_error *e)
 	return r < 0 ? vz_fail(e, r, "store %s", s) : 0;
 }
 
-#define LIST_TYPE(meta, merge_, parse_, resolve_)                                   \
-	{ meta, sizeof(char **), .merge = (merge_), .parse = (parse_),              \
-	  .format = format_list, .equal = equal_list, .copy = copy_list,            \
-	  .done = done_list, .resolve = (resolve_) }
+#define LIST_TYPE(meta, merge_, parse_, resolve_)                                                  \
+	{                                                                                          \
+		meta, sizeof(char **), .merge = (merge_), .parse = (parse_),                       \
+				       .format = format_list, .equal = equal_list,                 \
+				       .copy = copy_list, .done = done_list, .resolve = (resolve_) \
+	}
 
 static int part_any(const struct param_ctx *x, const char *s, void *v, struct vz_error *e)
 {
@@ -96,7 +98,8 @@ static int part_nameserver(const struct param_ctx *x, const char *s, void *v, st
 {
 	struct in6_addr buf;
 
-	if (strcmp(s, INHERIT) != 0 && inet_pton(AF_INET, s, &buf) != 1 && inet_pton(AF_INET6, s, &buf) != 1)
+	if (strcmp(s, INHERIT) != 0 && inet_pton(AF_INET, s, &buf) != 1 &&
+	    inet_pton(AF_INET6, s, &buf) != 1)
 		return type_refuse(x, e, VZ_EXIT_DNS, -EINVAL,
 				   "\"%.60s\" is neither an address nor the word " INHERIT, s);
 	return add(v, s, e);
@@ -180,8 +183,10 @@ static int resolve_searchdomain(uint32_t ctid, void *v, char **raw)
 	return resolve_inherit(v, raw, "search", true);
 }
 
-const struct vz_type type_nameserver = LIST_TYPE("address", MERGE_REPEAT, parse_nameserver, resolve_nameserver);
-const struct vz_type type_searchdomain = LIST_TYPE("domain", MERGE_REPEAT, parse_searchdomain, resolve_searchdomain);
+const struct vz_type type_nameserver =
+	LIST_TYPE("address", MERGE_REPEAT, parse_nameserver, resolve_nameserver);
+const struct vz_type type_searchdomain =
+	LIST_TYPE("domain", MERGE_REPEAT, parse_searchdomain, resolve_searchdomain);
 
 /* ---- addresses ---- */
 
@@ -202,11 +207,14 @@ static bool is_any(const struct net_addr *a)
 	return a->family == AF_INET ? a->v4.s_addr == 0 : memcmp(&a->v6, &any6, sizeof(any6)) == 0;
 }
 
-static int parse_addr(const struct param_ctx *x, const char *s, struct net_addr *a, struct vz_error *e)
+static int parse_addr(const struct param_ctx *x, const char *s, struct net_addr *a,
+		      struct vz_error *e)
 {
 	if (net_addr_parse(s, a, NULL) < 0)
-		return type_refuse(x, e, VZ_EXIT_IP, -EINVAL,
-				   "\"%.60s\" is not an address such as 10.0.0.1, 10.0.0.1/24 or 2001:db8::1/64", s);
+		return type_refuse(
+			x, e, VZ_EXIT_IP, -EINVAL,
+			"\"%.60s\" is not an address such as 10.0.0.1, 10.0.0.1/24 or 2001:db8::1/64",
+			s);
 	return 0;
 }
 
@@ -280,7 +288,8 @@ static int part_devnode(const struct param_ctx *x, const char *s, void *v, struc
 
 	if (!n || s[0] == '/' || strstr(s, "..") || !colon[1] ||
 	    (strcmp(colon + 1, "none") != 0 && colon[1 + strspn(colon + 1, "rwq")]))
-		return REFUSE("must be NAME:ACCESS with a name below /dev and access r, w, q or none");
+		return REFUSE(
+			"must be NAME:ACCESS with a name below /dev and access r, w, q or none");
 	for (size_t i = 0; list && list[i]; i++) {
 		if (strncmp(list[i], s, n + 1) == 0 && !strchr(list[i] + n + 1, ':')) {
 			_cleanup_free_ char *old = strdup(list[i]);

@@ -32,7 +32,8 @@ static int parse_size(const struct param_ctx *x, const char *s, uint64_t unit, u
 	int r;
 
 	if (!s[strspn(s, "0123456789")])
-		r = num_parse_u64(s, &v); /* no detour over bytes: LONG_MAX pages is a valid value */
+		r = num_parse_u64(s,
+				  &v); /* no detour over bytes: LONG_MAX pages is a valid value */
 	else if (!unit && strcasecmp(s, "unlimited") != 0)
 		r = -EINVAL;
 	else
@@ -131,7 +132,10 @@ static int format_ubc(const struct param *p, const void *v, char **ret)
 	return format_pair(u->barrier, u->limit, ret);
 }
 
-#define UBC_TYPE(meta, fn) { meta, sizeof(struct ubc), .parse = (fn), .format = format_ubc }
+#define UBC_TYPE(meta, fn)                                                    \
+	{                                                                     \
+		meta, sizeof(struct ubc), .parse = (fn), .format = format_ubc \
+	}
 
 const struct vz_type type_ubc_bytes = UBC_TYPE("bar[:lim]", parse_ubc_bytes);
 const struct vz_type type_ubc_pages = UBC_TYPE("bar[:lim]", parse_ubc_pages);
@@ -187,10 +191,10 @@ static int format_soft_hard(const struct param *p, const void *v, char **ret)
 	return format_pair(n->soft, n->hard, ret);
 }
 
-const struct vz_type type_space = { "soft[:hard]", sizeof(struct pair_u64),
-	.parse = parse_space, .format = format_soft_hard };
-const struct vz_type type_inodes = { "soft[:hard]", sizeof(struct pair_u64),
-	.parse = parse_inodes, .format = format_soft_hard };
+const struct vz_type type_space = { "soft[:hard]", sizeof(struct pair_u64), .parse = parse_space,
+				    .format = format_soft_hard };
+const struct vz_type type_inodes = { "soft[:hard]", sizeof(struct pair_u64), .parse = parse_inodes,
+				     .format = format_soft_hard };
 
 /* ---- I/O rates: 0 = unlimited ---- */
 
@@ -221,7 +225,7 @@ static int format_iolimit(const struct param *p, const void *v, char **ret)
 }
 
 const struct vz_type type_iolimit = { "rate", sizeof(uint64_t), .parse = parse_iolimit,
-	.format = format_iolimit };
+				      .format = format_iolimit };
 
 static int parse_iops(const struct param_ctx *x, const char *s, void *v, struct vz_error *e)
 {
@@ -245,4 +249,4 @@ static int format_iops(const struct param *p, const void *v, char **ret)
 }
 
 const struct vz_type type_iops = { "operations", sizeof(uint32_t), .parse = parse_iops,
-	.format = format_iops };
+				   .format = format_iops };

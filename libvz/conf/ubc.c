@@ -23,7 +23,8 @@ const struct param *ubc_param(enum ubc_id id)
 
 bool ubc_is_vswap(const struct ve_config *c)
 {
-	return param_is_set(c, ubc_param(UBC_PHYSPAGES)) && c->ubc[UBC_PHYSPAGES].limit < UBC_UNLIMITED;
+	return param_is_set(c, ubc_param(UBC_PHYSPAGES)) &&
+	       c->ubc[UBC_PHYSPAGES].limit < UBC_UNLIMITED;
 }
 
 static uint64_t sum(uint64_t a, uint64_t b)
@@ -46,7 +47,8 @@ static struct ubc derive(const struct ve_config *c, enum ubc_id id)
 	case UBC_VMGUARPAGES:
 		return (struct ubc){ all, all };
 	case UBC_PRIVVMPAGES:
-		if (c->vm_overcommit <= 0 || (double)all * c->vm_overcommit >= (double)UBC_UNLIMITED)
+		if (c->vm_overcommit <= 0 ||
+		    (double)all * c->vm_overcommit >= (double)UBC_UNLIMITED)
 			break;
 		all = (uint64_t)((double)all * c->vm_overcommit);
 		return (struct ubc){ all, all };
@@ -75,7 +77,8 @@ int ubc_fill(struct ve_config *c, const struct logger *l, struct vz_error *e)
 	for (enum ubc_id id = 0; vswap && id < UBC_COUNT; id++)
 		if (c->origin[param_index(ubc_param(id))] == FROM_DEFAULT)
 			c->ubc[id] = derive(c, id);
-	if (c->ubc[UBC_NUMIPTENT].barrier < NUMIPTENT_MIN || c->ubc[UBC_NUMIPTENT].limit < NUMIPTENT_MIN) {
+	if (c->ubc[UBC_NUMIPTENT].barrier < NUMIPTENT_MIN ||
+	    c->ubc[UBC_NUMIPTENT].limit < NUMIPTENT_MIN) {
 		log_warn(l, "NUMIPTENT is too small, raised to %d", NUMIPTENT_MIN);
 		if (c->ubc[UBC_NUMIPTENT].barrier < NUMIPTENT_MIN)
 			c->ubc[UBC_NUMIPTENT].barrier = NUMIPTENT_MIN;
@@ -89,23 +92,26 @@ int ubc_check(const struct ve_config *c, struct vz_error *e)
 {
 	/* primary and secondary parameters */
 	static const enum ubc_id needed[] = {
-		UBC_NUMPROC, UBC_NUMTCPSOCK, UBC_NUMOTHERSOCK, UBC_VMGUARPAGES, UBC_KMEMSIZE,
-		UBC_TCPSNDBUF, UBC_TCPRCVBUF, UBC_OTHERSOCKBUF, UBC_DGRAMRCVBUF,
-		UBC_OOMGUARPAGES, UBC_PRIVVMPAGES,
+		UBC_NUMPROC,	 UBC_NUMTCPSOCK,   UBC_NUMOTHERSOCK, UBC_VMGUARPAGES,
+		UBC_KMEMSIZE,	 UBC_TCPSNDBUF,	   UBC_TCPRCVBUF,    UBC_OTHERSOCKBUF,
+		UBC_DGRAMRCVBUF, UBC_OOMGUARPAGES, UBC_PRIVVMPAGES,
 	};
 
 	if (ubc_is_vswap(c)) {
 		if (param_is_set(c, ubc_param(UBC_SWAPPAGES)))
 			return 0;
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_UBC_INCOMPLETE,
-				    "SWAPPAGES is not set although PHYSPAGES has a limit; use --swap, e.g. --swap 0");
+		return vz_fail_exit(
+			e, -EINVAL, VZ_EXIT_UBC_INCOMPLETE,
+			"SWAPPAGES is not set although PHYSPAGES has a limit; use --swap, e.g. --swap 0");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
 		const struct param *p = ubc_param(needed[i]);
 
 		if (!param_is_set(c, p))
-			return vz_fail_exit(e, -EINVAL, VZ_EXIT_UBC_INCOMPLETE,
-					    "%s is not set; set RAM and swap (--ram, --swap) or all beancounters", p->key);
+			return vz_fail_exit(
+				e, -EINVAL, VZ_EXIT_UBC_INCOMPLETE,
+				"%s is not set; set RAM and swap (--ram, --swap) or all beancounters",
+				p->key);
 	}
 	return 0;
 }

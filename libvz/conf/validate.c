@@ -67,8 +67,8 @@ static int say(struct check *c, const struct vz_problem *p, struct vz_error *e)
 }
 
 /* The same for a beancounter whose right value is known. */
-static int say_ubc(struct check *c, int severity, struct item *i, struct ubc right, const char *text,
-		   struct vz_error *e)
+static int say_ubc(struct check *c, int severity, struct item *i, struct ubc right,
+		   const char *text, struct vz_error *e)
 {
 	_cleanup_free_ char *fix = NULL;
 	struct vz_problem p = { severity, i->line, i->p->key, text, NULL };
@@ -97,7 +97,8 @@ static int unknown_key(struct check *c, unsigned int line, const char *key, stru
 		if (d >= best)
 			continue;
 		best = d;
-		(void)snprintf(text, sizeof(text), "unknown key, it is ignored; did you mean %s?", param_table[i].key);
+		(void)snprintf(text, sizeof(text), "unknown key, it is ignored; did you mean %s?",
+			       param_table[i].key);
 	}
 	return say(c, &p, e);
 }
@@ -146,7 +147,8 @@ static int check_lines(struct check *c, struct vz_error *e)
 		conf_file_line(c->f, i, &key, &value, &text);
 		if (text) {
 			/* a line with a key is a good one that comes too late */
-			struct vz_problem p = { key ? VZ_PROBLEM_WARNING : VZ_PROBLEM_ERROR, line, key, text, NULL };
+			struct vz_problem p = { key ? VZ_PROBLEM_WARNING : VZ_PROBLEM_ERROR, line,
+						key, text, NULL };
 
 			r = say(c, &p, e);
 		} else if (key) {
@@ -162,17 +164,28 @@ enum shape { ORDERED = 1, EQUAL = 2, NO_LIMIT = 4, NEEDED = 8 };
 
 /* NO_LIMIT and NEEDED are rules of the old style only */
 static const uint8_t shapes[V_COUNT] = {
-	[UBC_KMEMSIZE] = NEEDED, [UBC_PRIVVMPAGES] = NEEDED, [UBC_DGRAMRCVBUF] = NEEDED,
-	[UBC_TCPSNDBUF] = NEEDED, [UBC_TCPRCVBUF] = NEEDED, [UBC_OTHERSOCKBUF] = NEEDED,
-	[UBC_NUMPROC] = EQUAL | NEEDED, [UBC_NUMTCPSOCK] = EQUAL | NEEDED,
-	[UBC_NUMOTHERSOCK] = EQUAL | NEEDED, [UBC_SHMPAGES] = EQUAL, [UBC_NUMPTY] = EQUAL,
-	[UBC_NUMSIGINFO] = EQUAL, [UBC_NUMFILE] = EQUAL, [UBC_NUMIPTENT] = EQUAL,
-	[UBC_VMGUARPAGES] = NO_LIMIT | NEEDED, [UBC_OOMGUARPAGES] = NO_LIMIT | NEEDED,
+	[UBC_KMEMSIZE] = NEEDED,
+	[UBC_PRIVVMPAGES] = NEEDED,
+	[UBC_DGRAMRCVBUF] = NEEDED,
+	[UBC_TCPSNDBUF] = NEEDED,
+	[UBC_TCPRCVBUF] = NEEDED,
+	[UBC_OTHERSOCKBUF] = NEEDED,
+	[UBC_NUMPROC] = EQUAL | NEEDED,
+	[UBC_NUMTCPSOCK] = EQUAL | NEEDED,
+	[UBC_NUMOTHERSOCK] = EQUAL | NEEDED,
+	[UBC_SHMPAGES] = EQUAL,
+	[UBC_NUMPTY] = EQUAL,
+	[UBC_NUMSIGINFO] = EQUAL,
+	[UBC_NUMFILE] = EQUAL,
+	[UBC_NUMIPTENT] = EQUAL,
+	[UBC_VMGUARPAGES] = NO_LIMIT | NEEDED,
+	[UBC_OOMGUARPAGES] = NO_LIMIT | NEEDED,
 };
 
 static int check_missing(struct check *c, struct vz_error *e)
 {
-	static const char text[] = "is missing: set it, or PHYSPAGES and SWAPPAGES from which the rest follows";
+	static const char text[] =
+		"is missing: set it, or PHYSPAGES and SWAPPAGES from which the rest follows";
 	struct vz_problem p = { .severity = VZ_PROBLEM_ERROR, .text = text };
 	int r = 0;
 
@@ -217,8 +230,10 @@ static int check_shapes(struct check *c, struct vz_error *e)
 		if (c->v[i].line)
 			r = check_shape(c, &c->v[i], shapes[i], e);
 	if (r >= 0 && ram->line && !c->vswap && ram->v.barrier != 0)
-		r = say_ubc(c, VZ_PROBLEM_ERROR, ram, (struct ubc){ 0, UBC_UNLIMITED },
-			    "must be 0:unlimited in an old-style configuration, or 0:LIMIT with SWAPPAGES", e);
+		r = say_ubc(
+			c, VZ_PROBLEM_ERROR, ram, (struct ubc){ 0, UBC_UNLIMITED },
+			"must be 0:unlimited in an old-style configuration, or 0:LIMIT with SWAPPAGES",
+			e);
 	return r;
 }
 
@@ -237,11 +252,14 @@ struct rule {
 	} term[3];
 };
 
-#define KIB(n) ((uint64_t)((n) * 1024))
+#define KIB(n) ((uint64_t)((n)*1024))
 
 static const struct rule rules[] = {
 	{ VZ_PROBLEM_WARNING, UBC_DCACHESIZE, LIM, 0, { { 384, UBC_NUMFILE, BAR } } },
-	{ VZ_PROBLEM_WARNING, UBC_KMEMSIZE, BAR, 0,
+	{ VZ_PROBLEM_WARNING,
+	  UBC_KMEMSIZE,
+	  BAR,
+	  0,
 	  { { KIB(40), V_AVNUMPROC, BAR }, { 1, UBC_DCACHESIZE, LIM } } },
 	{ VZ_PROBLEM_WARNING, UBC_PRIVVMPAGES, BAR, 0, { { 1, UBC_VMGUARPAGES, BAR } } },
 	{ VZ_PROBLEM_WARNING, UBC_TCPSNDBUF, GAP, 0, { { KIB(2.5), UBC_NUMTCPSOCK, BAR } } },
@@ -252,7 +270,10 @@ static const struct rule rules[] = {
 	{ VZ_PROBLEM_WARNING, UBC_DGRAMRCVBUF, BAR, KIB(32), { { 0 } } },
 	{ VZ_PROBLEM_WARNING, UBC_OTHERSOCKBUF, BAR, KIB(32), { { 0 } } },
 	{ VZ_PROBLEM_WARNING, UBC_NUMFILE, BAR, 0, { { 32, V_AVNUMPROC, BAR } } },
-	{ VZ_PROBLEM_WARNING, UBC_NUMFILE, BAR, 0,
+	{ VZ_PROBLEM_WARNING,
+	  UBC_NUMFILE,
+	  BAR,
+	  0,
 	  { { 1, UBC_NUMTCPSOCK, BAR }, { 1, UBC_NUMOTHERSOCK, BAR }, { 1, UBC_NUMPTY, BAR } } },
 	{ VZ_PROBLEM_RECOMMENDATION, UBC_DGRAMRCVBUF, BAR, KIB(129), { { 0 } } },
 	{ VZ_PROBLEM_RECOMMENDATION, UBC_OTHERSOCKBUF, BAR, KIB(129), { { 0 } } },
@@ -261,8 +282,9 @@ static const struct rule rules[] = {
 static uint64_t part_of(const struct ubc *v, enum part part)
 {
 	if (part == GAP)
-		return v->limit >= UBC_UNLIMITED ? UBC_UNLIMITED :
-		       v->limit < v->barrier	 ? 0 : v->limit - v->barrier;
+		return v->limit >= UBC_UNLIMITED ? UBC_UNLIMITED
+		       : v->limit < v->barrier	 ? 0
+						 : v->limit - v->barrier;
 	return part == BAR ? v->barrier : v->limit;
 }
 
@@ -279,7 +301,8 @@ static struct ubc raise(struct ubc v, enum part part, uint64_t need)
 }
 
 /* What the rule asks for, and in words; false when a parameter of it is not in the file. */
-static bool rule_need(const struct check *c, const struct rule *rule, uint64_t *need, struct str *words)
+static bool rule_need(const struct check *c, const struct rule *rule, uint64_t *need,
+		      struct str *words)
 {
 	*need = rule->least;
 	for (size_t i = 0; i < ARRAY_SIZE(rule->term) && rule->term[i].factor; i++) {
@@ -287,7 +310,8 @@ static bool rule_need(const struct check *c, const struct rule *rule, uint64_t *
 
 		if (!it->line)
 			return false;
-		*need = add(*need, times(rule->term[i].factor, part_of(&it->v, rule->term[i].part)));
+		*need = add(*need,
+			    times(rule->term[i].factor, part_of(&it->v, rule->term[i].part)));
 		str_addf(words, "%s", i ? " + " : " = ");
 		if (rule->term[i].factor > 1)
 			str_addf(words, "%" PRIu64 " * ", rule->term[i].factor);

@@ -8,6 +8,7 @@
 #include <vz/param.h>
 
 /* See vz_config_validate() in <vz/param.h>. */
-int config_validate(const char *path, vz_problem_fn *fn, void *data, struct vz_error *e) _must_check_;
+int config_validate(const char *path, vz_problem_fn *fn, void *data, struct vz_error *e)
+	_must_check_;
 
 #endif

@@ -18,12 +18,12 @@ struct env {
 	struct logger log;
 };
 
-#define MUST(call)                                                             \
-	do {                                                                   \
-		if ((call) < 0) {                                              \
+#define MUST(call)                                                                  \
+	do {                                                                        \
+		if ((call) < 0) {                                                   \
 			printf("Bail out! %s:%d: %s\n", __FILE__, __LINE__, #call); \
-			exit(EXIT_FAILURE);                                    \
-		}                                                              \
+			exit(EXIT_FAILURE);                                         \
+		}                                                                   \
 	} while (0)
 
 static inline void env_log(void *data, int level, const char *line)
@@ -36,8 +36,8 @@ static inline void env_log(void *data, int level, const char *line)
 }
 
 /* dir/NAME as a path; in a small ring of buffers */
-__attribute__((format(printf, 2, 3)))
-static inline const char *env_path(const struct env *v, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline const char *env_path(const struct env *v,
+									 const char *fmt, ...)
 {
 	static char buf[4][512];
 	static unsigned int turn;

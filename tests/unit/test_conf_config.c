@@ -55,7 +55,8 @@ static void test_host(void)
 	ok(env.h.cgroup_missing_warn, "CGROUP_MISSING=warn");
 	ok_str(host_config_get(&env.h, "CONFIGFILE"), "vswap-256m", "get: default");
 	ok_str(host_config_get(&env.h, "MY_OWN"), "kept", "get: unknown key");
-	ok(strstr(env.warnings, "VERBOSE") && strstr(env.warnings, "default 0"), "a bad value: %s", env.warnings);
+	ok(strstr(env.warnings, "VERBOSE") && strstr(env.warnings, "default 0"), "a bad value: %s",
+	   env.warnings);
 }
 
 static void test_precedence(void)
@@ -85,20 +86,24 @@ static void test_incomplete(void)
 	struct ve_config c;
 
 	load(&c, "PHYSPAGES=0:65536\n");
-	ok(ve_config_check(&c, &e) < 0 && e.exit == VZ_EXIT_UBC_INCOMPLETE, "ram without swap: %s", e.text);
+	ok(ve_config_check(&c, &e) < 0 && e.exit == VZ_EXIT_UBC_INCOMPLETE, "ram without swap: %s",
+	   e.text);
 	ve_config_done(&c);
 	load(&c, "NUMPROC=100\n");
-	ok(ve_config_check(&c, &e) < 0 && e.exit == VZ_EXIT_UBC_INCOMPLETE, "old style, incomplete: %s", e.text);
+	ok(ve_config_check(&c, &e) < 0 && e.exit == VZ_EXIT_UBC_INCOMPLETE,
+	   "old style, incomplete: %s", e.text);
 	ve_config_done(&c);
 	load(&c, "PHYSPAGES=0:65536\nSWAPPAGES=0:0\nCAPABILITY=\"FLY:on\"\n");
-	ok(strstr(env.warnings, "101.conf: line 3: CAPABILITY"), "said with its line: %s", env.warnings);
+	ok(strstr(env.warnings, "101.conf: line 3: CAPABILITY"), "said with its line: %s",
+	   env.warnings);
 	ok(ve_config_check(&c, &e) < 0 && e.exit == VZ_EXIT_BAD_CONF, "start refuses: %s", e.text);
 	ve_config_done(&c);
 	ok_int(ve_config_load(&c, &env.h, 999, &env.log, &e), -ENOENT, "no CTID.conf");
 	ok_int(e.exit, VZ_EXIT_NO_CONF, "exit class");
 	ok_str(c.root, "/vz/root/999", "holds the defaults all the same");
 	ve_config_done(&c);
-	load(&c, "NUMIPTENT=3:3\nKMEMSIZE=9223372036854775807\nLOCKEDPAGES=9223372036854775807:9223372036854775807\n");
+	load(&c,
+	     "NUMIPTENT=3:3\nKMEMSIZE=9223372036854775807\nLOCKEDPAGES=9223372036854775807:9223372036854775807\n");
 	ok_int(c.ubc[UBC_NUMIPTENT].barrier, 16, "NUMIPTENT is raised");
 	ok(c.ubc[UBC_KMEMSIZE].limit == UBC_UNLIMITED, "LONG_MAX bytes is unlimited");
 	ok_str(get(&c, "LOCKEDPAGES"), "unlimited:unlimited", "LONG_MAX pages too");
@@ -110,28 +115,34 @@ static void test_options(void)
 	struct vz_error e;
 	struct ve_config c, old;
 
-	load(&c, "# mine\nPHYSPAGES=0:65536\nSWAPPAGES=0:0\nIP_ADDRESS=\"10.0.0.1 10.0.0.2\"\nNAMESERVER=1.1.1.1\n"
-		 "CAPABILITY=\"NET_ADMIN:on\"\nUNKNOWN=1 # x\n");
+	load(&c,
+	     "# mine\nPHYSPAGES=0:65536\nSWAPPAGES=0:0\nIP_ADDRESS=\"10.0.0.1 10.0.0.2\"\nNAMESERVER=1.1.1.1\n"
+	     "CAPABILITY=\"NET_ADMIN:on\"\nUNKNOWN=1 # x\n");
 	MUST(ve_config_copy(&old, &c));
 	ok_int(ve_config_diff(&old, &c), 0, "a copy differs in nothing");
-	ok_int(set(&c, &e, "ram", "100M", "ipadd", "10.0.0.2/24", "ipadd", "10.0.0.3", "ipdel", "10.0.0.1",
-		   "nameserver", "8.8.8.8", "nameserver", "9.9.9.9", "capability", "sys_time:off",
-		   "iolimit", "10", "root", "/mnt/$VEID", "description", "a\nb", NULL), 0, "set: %s", e.text);
+	ok_int(set(&c, &e, "ram", "100M", "ipadd", "10.0.0.2/24", "ipadd", "10.0.0.3", "ipdel",
+		   "10.0.0.1", "nameserver", "8.8.8.8", "nameserver", "9.9.9.9", "capability",
+		   "sys_time:off", "iolimit", "10", "root", "/mnt/$VEID", "description", "a\nb",
+		   NULL),
+	       0, "set: %s", e.text);
 	ok_str(get(&c, "PHYSPAGES"), "0:25600", "--ram");
 	ok_str(get(&c, "IP_ADDRESS"), "10.0.0.2/24 10.0.0.3", "--ipadd edits, --ipdel too");
 	ok_str(get(&c, "NAMESERVER"), "8.8.8.8 9.9.9.9", "--nameserver replaces, then grows");
 	ok_str(get(&c, "CAPABILITY"), "NET_ADMIN:on SYS_TIME:off", "--capability edits");
 	ok_str(get(&c, "IOLIMIT"), "10485760", "--iolimit counts in MB/s");
 	ok_str(c.root, "/mnt/101", "--root is expanded");
-	ok_int(ve_config_diff(&old, &c), 1U << APPLY_MEM | 1U << APPLY_NET | 1U << APPLY_DIST |
-	       1U << APPLY_RESTART | 1U << APPLY_LATER | 1U << APPLY_NONE | 1U << APPLY_UBC, "groups that differ");
+	ok_int(ve_config_diff(&old, &c),
+	       1U << APPLY_MEM | 1U << APPLY_NET | 1U << APPLY_DIST | 1U << APPLY_RESTART |
+		       1U << APPLY_LATER | 1U << APPLY_NONE | 1U << APPLY_UBC,
+	       "groups that differ");
 	ok_int(ve_config_save(&c, &env.h, 101, &e), 0, "save");
 
 	char *text = env_read(&env, "conf/101.conf");
 
-	ok_str(text, "# mine\nPHYSPAGES=\"0:25600\"\nSWAPPAGES=0:0\nIP_ADDRESS=\"10.0.0.2/24 10.0.0.3\"\n"
-		     "NAMESERVER=\"8.8.8.8 9.9.9.9\"\nCAPABILITY=\"NET_ADMIN:on SYS_TIME:off\"\nUNKNOWN=1 # x\n"
-		     "DESCRIPTION=\"a\\nb\"\nVE_ROOT=\"/mnt/$VEID\"\nIOLIMIT=\"10485760\"\n",
+	ok_str(text,
+	       "# mine\nPHYSPAGES=\"0:25600\"\nSWAPPAGES=0:0\nIP_ADDRESS=\"10.0.0.2/24 10.0.0.3\"\n"
+	       "NAMESERVER=\"8.8.8.8 9.9.9.9\"\nCAPABILITY=\"NET_ADMIN:on SYS_TIME:off\"\nUNKNOWN=1 # x\n"
+	       "DESCRIPTION=\"a\\nb\"\nVE_ROOT=\"/mnt/$VEID\"\nIOLIMIT=\"10485760\"\n",
 	       "only what changed is written");
 	free(text);
 	ve_config_done(&old);
@@ -144,17 +155,28 @@ static void test_refusals(void)
 		const char *opt, *value;
 		int exit;
 	} bad[] = {
-		{ "cpuunits", "7", VZ_EXIT_VALUE }, { "cpuunits", "x", VZ_EXIT_VALUE },
-		{ "ram", "12q", VZ_EXIT_VALUE }, { "ipadd", "10.0.0.300", VZ_EXIT_IP },
-		{ "hostname", "a b", VZ_EXIT_HOSTNAME }, { "nameserver", "ns", VZ_EXIT_DNS },
-		{ "searchdomain", "a/b", VZ_EXIT_SEARCHDOMAIN }, { "name", "42", VZ_EXIT_NAME },
-		{ "root", "rel/path", VZ_EXIT_VALUE }, { "root", "/vz/../etc", VZ_EXIT_VALUE },
-		{ "devices", "b:7:1:rw", VZ_EXIT_VALUE }, { "netfilter", "some", VZ_EXIT_VALUE },
-		{ "nodemask", "0", VZ_EXIT_SYNTAX }, { "numproc", "10K", VZ_EXIT_VALUE },
-		{ "features", "nfss:on", VZ_EXIT_VALUE }, { "onboot", "maybe", VZ_EXIT_VALUE },
-		{ "hostnam", "x", VZ_EXIT_VALUE }, { "diskspace", "2G:1G", VZ_EXIT_VALUE },
-		{ "ram", "9999999T", VZ_EXIT_VALUE }, { "mac", "00:18:51:00:00:01", VZ_EXIT_VETH },
-		{ "cpulimit", "800m", VZ_EXIT_VALUE }, { "netif_add", "e th0", VZ_EXIT_VETH },
+		{ "cpuunits", "7", VZ_EXIT_VALUE },
+		{ "cpuunits", "x", VZ_EXIT_VALUE },
+		{ "ram", "12q", VZ_EXIT_VALUE },
+		{ "ipadd", "10.0.0.300", VZ_EXIT_IP },
+		{ "hostname", "a b", VZ_EXIT_HOSTNAME },
+		{ "nameserver", "ns", VZ_EXIT_DNS },
+		{ "searchdomain", "a/b", VZ_EXIT_SEARCHDOMAIN },
+		{ "name", "42", VZ_EXIT_NAME },
+		{ "root", "rel/path", VZ_EXIT_VALUE },
+		{ "root", "/vz/../etc", VZ_EXIT_VALUE },
+		{ "devices", "b:7:1:rw", VZ_EXIT_VALUE },
+		{ "netfilter", "some", VZ_EXIT_VALUE },
+		{ "nodemask", "0", VZ_EXIT_SYNTAX },
+		{ "numproc", "10K", VZ_EXIT_VALUE },
+		{ "features", "nfss:on", VZ_EXIT_VALUE },
+		{ "onboot", "maybe", VZ_EXIT_VALUE },
+		{ "hostnam", "x", VZ_EXIT_VALUE },
+		{ "diskspace", "2G:1G", VZ_EXIT_VALUE },
+		{ "ram", "9999999T", VZ_EXIT_VALUE },
+		{ "mac", "00:18:51:00:00:01", VZ_EXIT_VETH },
+		{ "cpulimit", "800m", VZ_EXIT_VALUE },
+		{ "netif_add", "e th0", VZ_EXIT_VETH },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -163,7 +185,8 @@ static void test_refusals(void)
 
 		env_write(&env, "conf/101.conf", "PHYSPAGES=0:65536\nSWAPPAGES=0:0\n");
 		MUST(ve_config_load(&c, &env.h, 101, NULL, NULL));
-		ok(set(&c, &e, bad[i].opt, bad[i].value, NULL) < 0 && e.exit == bad[i].exit, "refused: %s", e.text);
+		ok(set(&c, &e, bad[i].opt, bad[i].value, NULL) < 0 && e.exit == bad[i].exit,
+		   "refused: %s", e.text);
 		ve_config_done(&c);
 	}
 }
@@ -175,11 +198,16 @@ static void test_netif(void)
 
 	load(&c, "PHYSPAGES=0:65536\nSWAPPAGES=0:0\n");
 	ok_int(set(&c, &e, "netif_add", "eth0,00:18:51:aa:bb:cc,veth101.0,00:18:51:AA:BB:CD,vzbr0",
-		   "netif_add", "eth1,00:18:51:aa:bb:ce,,00:18:51:AA:BB:CF", NULL), 0, "netif_add: %s", e.text);
-	ok_str(get(&c, "NETIF"), "ifname=eth0,bridge=vzbr0,mac=00:18:51:AA:BB:CC,host_ifname=veth101.0,"
-	       "host_mac=00:18:51:AA:BB:CD;ifname=eth1,mac=00:18:51:AA:BB:CE,host_mac=00:18:51:AA:BB:CF", "records");
-	ok_int(set(&c, &e, "netif_del", "eth0", "ifname", "eth1", "mac_filter", "off", NULL), 0, "edit: %s", e.text);
-	ok_str(get(&c, "NETIF"), "ifname=eth1,mac=00:18:51:AA:BB:CE,host_mac=00:18:51:AA:BB:CF,mac_filter=off",
+		   "netif_add", "eth1,00:18:51:aa:bb:ce,,00:18:51:AA:BB:CF", NULL),
+	       0, "netif_add: %s", e.text);
+	ok_str(get(&c, "NETIF"),
+	       "ifname=eth0,bridge=vzbr0,mac=00:18:51:AA:BB:CC,host_ifname=veth101.0,"
+	       "host_mac=00:18:51:AA:BB:CD;ifname=eth1,mac=00:18:51:AA:BB:CE,host_mac=00:18:51:AA:BB:CF",
+	       "records");
+	ok_int(set(&c, &e, "netif_del", "eth0", "ifname", "eth1", "mac_filter", "off", NULL), 0,
+	       "edit: %s", e.text);
+	ok_str(get(&c, "NETIF"),
+	       "ifname=eth1,mac=00:18:51:AA:BB:CE,host_mac=00:18:51:AA:BB:CF,mac_filter=off",
 	       "edited");
 	ve_config_done(&c);
 }
@@ -195,15 +223,18 @@ static void test_sample(void)
 
 	ok_str(text, "# small\nPHYSPAGES=\"0:64M\"\nORIGIN_SAMPLE=\"small\"\n", "and its name");
 	free(text);
-	ok(ve_config_from_sample(&env.h, 102, "none", &e) == -ENOENT && e.exit == VZ_EXIT_SAMPLE, "%s", e.text);
-	ok(ve_config_from_sample(&env.h, 102, "../x", &e) < 0 && e.exit == VZ_EXIT_SAMPLE, "%s", e.text);
+	ok(ve_config_from_sample(&env.h, 102, "none", &e) == -ENOENT && e.exit == VZ_EXIT_SAMPLE,
+	   "%s", e.text);
+	ok(ve_config_from_sample(&env.h, 102, "../x", &e) < 0 && e.exit == VZ_EXIT_SAMPLE, "%s",
+	   e.text);
 }
 
 int main(void)
 {
-	env_up(&env, "LOCKDIR=/srv/lock\nVE_PRIVATE=\"/srv/${VEID}/private\"\nSTOP_TIMEOUT=60\nVERBOSE=lots\n"
-		     "LOGGING=no # quiet\nIPV6=no\nCGROUP_MISSING=warn\nMY_OWN=kept\nCPUUNITS=1500\n"
-		     "NETFILTER=full\n");
+	env_up(&env,
+	       "LOCKDIR=/srv/lock\nVE_PRIVATE=\"/srv/${VEID}/private\"\nSTOP_TIMEOUT=60\nVERBOSE=lots\n"
+	       "LOGGING=no # quiet\nIPV6=no\nCGROUP_MISSING=warn\nMY_OWN=kept\nCPUUNITS=1500\n"
+	       "NETFILTER=full\n");
 	test_host();
 	test_precedence();
 	test_incomplete();

@@ -41,7 +41,8 @@ static void test_sample(const char *name)
 	ok_str(env.warnings, "", "%s: no warning", name);
 	ok_int(ve_config_check(&c, &e), 0, "%s is complete: %s", name, e.text);
 	if (strstr(name, "vswap"))
-		ok(c.ubc[UBC_SWAPPAGES].limit == 2 * c.ubc[UBC_PHYSPAGES].limit, "%s: swap is twice the ram", name);
+		ok(c.ubc[UBC_SWAPPAGES].limit == 2 * c.ubc[UBC_PHYSPAGES].limit,
+		   "%s: swap is twice the ram", name);
 	ve_config_done(&c);
 }
 

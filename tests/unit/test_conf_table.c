@@ -27,17 +27,20 @@ static void test_unique(void)
 		check(row(i)->key || row(i)->opt, "row %zu has a name", i);
 		for (size_t k = i + 1; k < param_table_n; k++) {
 			if (row(i)->key)
-				check(!str_eq(row(i)->key, row(k)->key), "key %s once", row(i)->key);
+				check(!str_eq(row(i)->key, row(k)->key), "key %s once",
+				      row(i)->key);
 			if (row(i)->opt)
-				check(!str_eq(row(i)->opt, row(k)->opt), "option %s once", row(i)->opt);
+				check(!str_eq(row(i)->opt, row(k)->opt), "option %s once",
+				      row(i)->opt);
 			if (row(i)->short_opt)
-				check(row(i)->short_opt != row(k)->short_opt, "short option %c once",
-				      row(i)->short_opt);
+				check(row(i)->short_opt != row(k)->short_opt,
+				      "short option %c once", row(i)->short_opt);
 		}
 		for (const char *const *a = row(i)->alias; a && *a; a++)
 			check(param_by_opt(*a) == row(i), "alias %s leads to its own row", *a);
 		if (row(i)->key_alias)
-			check(param_by_key(row(i)->key_alias) == row(i), "alias %s", row(i)->key_alias);
+			check(param_by_key(row(i)->key_alias) == row(i), "alias %s",
+			      row(i)->key_alias);
 	}
 }
 
@@ -102,16 +105,22 @@ static void test_prose(void)
 	for (size_t i = 0; i < param_table_n; i++) {
 		const struct param *p = row(i);
 
-		check(p->help && *p->help && p->help[strlen(p->help) - 1] != '.', "%s has a help line", title(p));
-		check(p->doc && *p->doc && p->doc[strlen(p->doc) - 1] == '.', "%s has prose", title(p));
+		check(p->help && *p->help && p->help[strlen(p->help) - 1] != '.',
+		      "%s has a help line", title(p));
+		check(p->doc && *p->doc && p->doc[strlen(p->doc) - 1] == '.', "%s has prose",
+		      title(p));
 		check(p->section && *p->section, "%s has a section", title(p));
 		check(!p->key || p->example, "%s has an example", title(p));
 		check(p->group < APPLY_GROUPS, "%s has a valid group", title(p));
-		check(p->type && p->type->metavar && p->type->size <= sizeof(union param_value), "%s has a type", title(p));
-		check(p->flags & (VZ_PARAM_VE | VZ_PARAM_HOST | VZ_PARAM_OBSOLETE), "%s belongs somewhere", title(p));
+		check(p->type && p->type->metavar && p->type->size <= sizeof(union param_value),
+		      "%s has a type", title(p));
+		check(p->flags & (VZ_PARAM_VE | VZ_PARAM_HOST | VZ_PARAM_OBSOLETE),
+		      "%s belongs somewhere", title(p));
 		check(!p->of || param_by_key(p->of), "%s: its key exists", title(p));
-		check(!!(p->flags & VZ_PARAM_HOST) || !p->hoff, "%s: host member only for host keys", title(p));
-		check(!p->off || (p->flags & VZ_PARAM_VE), "%s: VE member only for VE keys", title(p));
+		check(!!(p->flags & VZ_PARAM_HOST) || !p->hoff,
+		      "%s: host member only for host keys", title(p));
+		check(!p->off || (p->flags & VZ_PARAM_VE), "%s: VE member only for VE keys",
+		      title(p));
 		if (strcmp(p->section, section) != 0)
 			for (size_t k = 0; k < i; k++)
 				check(i && strcmp(row(k)->section, p->section) != 0,

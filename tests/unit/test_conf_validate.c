@@ -39,20 +39,20 @@ static int run(const char *text, struct seen *s)
 }
 
 /* The basic sample: complete and right. */
-#define BASE                                                                   \
-	"AVNUMPROC=\"180:180\"\nKMEMSIZE=\"14372700:14790164\"\n"               \
-	"TCPRCVBUF=\"1720320:2703360\"\nNUMTCPSOCK=\"360:360\"\n"               \
-	"NUMOTHERSOCK=\"360:360\"\nPRIVVMPAGES=\"65536:69632\"\n"               \
+#define BASE                                                      \
+	"AVNUMPROC=\"180:180\"\nKMEMSIZE=\"14372700:14790164\"\n" \
+	"TCPRCVBUF=\"1720320:2703360\"\nNUMTCPSOCK=\"360:360\"\n" \
+	"NUMOTHERSOCK=\"360:360\"\nPRIVVMPAGES=\"65536:69632\"\n" \
 	"OOMGUARPAGES=\"26112:unlimited\"\nDCACHESIZE=\"3409920:3624960\"\n"
 
-#define REST_PROC    "NUMPROC=240\n"
-#define REST_VMGUAR  "VMGUARPAGES=\"33792:9223372036854775807\"\n"
-#define REST_SNDBUF  "TCPSNDBUF=\"1720320:2703360\"\n"
-#define REST_OTHER   "OTHERSOCKBUF=\"1126080:2097152\"\n"
-#define REST_DGRAM   "DGRAMRCVBUF=\"262144:262144\"\n"
-#define REST_FILE    "NUMFILE=\"9312:9312\"\n"
+#define REST_PROC   "NUMPROC=240\n"
+#define REST_VMGUAR "VMGUARPAGES=\"33792:9223372036854775807\"\n"
+#define REST_SNDBUF "TCPSNDBUF=\"1720320:2703360\"\n"
+#define REST_OTHER  "OTHERSOCKBUF=\"1126080:2097152\"\n"
+#define REST_DGRAM  "DGRAMRCVBUF=\"262144:262144\"\n"
+#define REST_FILE   "NUMFILE=\"9312:9312\"\n"
 
-#define REST REST_PROC REST_VMGUAR REST_SNDBUF REST_OTHER REST_DGRAM
+#define REST	    REST_PROC REST_VMGUAR REST_SNDBUF REST_OTHER REST_DGRAM
 
 static const struct {
 	const char *text, *key;
@@ -67,8 +67,10 @@ static const struct {
 	{ BASE REST "NUMPTY=8:9\n", "NUMPTY", VZ_PROBLEM_ERROR, "NUMPTY=\"9:9\"" },
 	{ BASE REST_PROC REST_SNDBUF REST_OTHER REST_DGRAM "VMGUARPAGES=5:6\n", "VMGUARPAGES",
 	  VZ_PROBLEM_ERROR, "VMGUARPAGES=\"5:unlimited\"" },
-	{ BASE REST "PHYSPAGES=1:unlimited\n", "PHYSPAGES", VZ_PROBLEM_ERROR, "PHYSPAGES=\"0:unlimited\"" },
-	{ BASE REST "NUMFILE=20000\n", "DCACHESIZE", VZ_PROBLEM_WARNING, "DCACHESIZE=\"3409920:7680000\"" },
+	{ BASE REST "PHYSPAGES=1:unlimited\n", "PHYSPAGES", VZ_PROBLEM_ERROR,
+	  "PHYSPAGES=\"0:unlimited\"" },
+	{ BASE REST "NUMFILE=20000\n", "DCACHESIZE", VZ_PROBLEM_WARNING,
+	  "DCACHESIZE=\"3409920:7680000\"" },
 	{ BASE REST "NUMFILE=100\n", "NUMFILE", VZ_PROBLEM_WARNING, "NUMFILE=\"5760:5760\"" },
 	{ BASE REST_PROC REST_VMGUAR REST_OTHER REST_DGRAM "TCPSNDBUF=65536:65537\n", "TCPSNDBUF",
 	  VZ_PROBLEM_WARNING, "TCPSNDBUF=\"65536:987136\"" },
@@ -102,9 +104,11 @@ static void test_lines(void)
 {
 	struct seen s = { .key = "CPUUNITS" };
 
-	ok_int(run(BASE REST "# x\n\nnonsense\nCPUUNITS=9999999\n", &s), VZ_PROBLEM_ERROR, "bad lines");
+	ok_int(run(BASE REST "# x\n\nnonsense\nCPUUNITS=9999999\n", &s), VZ_PROBLEM_ERROR,
+	       "bad lines");
 	ok_int(s.line, 8 + 5 + 4, "the line's number");
-	ok_str(s.text, "bad value \"9999999\": must be 8 to 500000; for example 1000", "what is allowed");
+	ok_str(s.text, "bad value \"9999999\": must be 8 to 500000; for example 1000",
+	       "what is allowed");
 	ok_int(s.count, 2, "one problem each");
 	ok_int(config_validate(env_path(&env, "none"), on_problem, &s, NULL), -ENOENT, "no file");
 }

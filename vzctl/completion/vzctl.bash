@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # bash completion of vzctl and vzlist.  The words come from vzctl's own tables
 # when this file is made; containers and templates are asked for while typing.
+# shellcheck disable=SC2154 # the generated part assigns _vzctl_commands and _vzctl_flags
 @vzctl gen bash@
 
 _vzctl_containers() {

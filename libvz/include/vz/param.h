@@ -13,21 +13,21 @@ extern "C" {
 #endif
 
 enum vz_param_flags {
-	VZ_PARAM_VE = 1 << 0,      /* a key of CTID.conf */
-	VZ_PARAM_HOST = 1 << 1,    /* a key of vz.conf */
-	VZ_PARAM_LIVE = 1 << 2,    /* changes a running VE at once */
+	VZ_PARAM_VE = 1 << 0,	    /* a key of CTID.conf */
+	VZ_PARAM_HOST = 1 << 1,	    /* a key of vz.conf */
+	VZ_PARAM_LIVE = 1 << 2,	    /* changes a running VE at once */
 	VZ_PARAM_OBSOLETE = 1 << 3, /* accepted, kept, without effect; doc says why */
-	VZ_PARAM_MULTI = 1 << 4,   /* the option may be repeated */
-	VZ_PARAM_CREATE = 1 << 5,  /* an option of create too */
-	VZ_PARAM_NOARG = 1 << 6,   /* the option takes no value */
+	VZ_PARAM_MULTI = 1 << 4,    /* the option may be repeated */
+	VZ_PARAM_CREATE = 1 << 5,   /* an option of create too */
+	VZ_PARAM_NOARG = 1 << 6,    /* the option takes no value */
 };
 
 /* One parameter, as the table has it; strings are constants, NULL where there is none. */
 struct vz_param_info {
-	size_t size;         /* set by the caller to sizeof(struct vz_param_info) */
+	size_t size;	     /* set by the caller to sizeof(struct vz_param_info) */
 	const char *key;     /* configuration key or NULL */
 	const char *opt;     /* long option without dashes or NULL */
-	char short_opt;      /* or 0 */
+	char short_opt;	     /* or 0 */
 	const char *metavar; /* "bytes", "yes|no" ... */
 	const char *unit, *min, *max, *def, *example;
 	const char *help;    /* one line */
@@ -36,8 +36,9 @@ struct vz_param_info {
 	unsigned int flags;  /* enum vz_param_flags */
 };
 
-/* Number of parameters, and the i-th; -ERANGE past the end. */
+/* Number of parameters. */
 VZ_API size_t vz_param_count(void);
+/* The i-th parameter; -ERANGE past the end. */
 VZ_API int vz_param_info(size_t i, struct vz_param_info *ret);
 /* k-th alias of the i-th parameter's option, NULL past the end (ipadd: "ip") */
 VZ_API const char *vz_param_alias(size_t i, size_t k);
@@ -46,16 +47,19 @@ VZ_API const char *vz_param_word(size_t i, size_t k);
 
 /* A set of option=value pairs in the order given. */
 struct vz_changes;
+/* An empty set; -ENOMEM. */
 VZ_API int vz_changes_new(struct vz_changes **ret);
+/* Release it; NULL is fine. Returns NULL. */
 VZ_API struct vz_changes *vz_changes_free(struct vz_changes *c);
 /* opt: long option name; value NULL for one without argument. -ENOENT: unknown, with the nearest name. */
-VZ_API int vz_changes_add(struct vz_changes *c, const char *opt, const char *value, struct vz_error *e);
+VZ_API int vz_changes_add(struct vz_changes *c, const char *opt, const char *value,
+			  struct vz_error *e);
 
 enum vz_severity { VZ_PROBLEM_RECOMMENDATION = 1, VZ_PROBLEM_WARNING, VZ_PROBLEM_ERROR };
 
 /* One thing wrong with a configuration file; strings are borrowed for the call. */
 struct vz_problem {
-	int severity;      /* enum vz_severity */
+	int severity;	   /* enum vz_severity */
 	unsigned int line; /* from 1; 0: something is missing */
 	const char *key;   /* or NULL */
 	const char *text;  /* the reason, and what is allowed */
