@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * vztmpl(8): make, take in, look at and remove templates.  Building is the work
- * of the recipes' `build` program, importing that of libvz; this file only finds
- * the recipe, runs the one and calls the other.  Progress is for terminals.
+ * of the recipes' `build` program, importing that of libvz; this file only calls
+ * them.  Progress is for terminals.
  */
 #include <vz/ve.h>
 #include <vz/vz.h>
@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,47 +89,6 @@ static void on_line(void *data, int level, const char *line)
 
 /* ---- build ---- */
 
-static char *recipe_path(struct tool *t, const char *name)
-{
-	const char *dir = t->recipes ? t->recipes : vz_host_param(t->vz, "TEMPLATE_RECIPES");
-
-	return xfmt("%s/%s", dir ? dir : VZ_DATADIR "/templates", name);
-}
-
-static bool good_name(const char *name)
-{
-	return *name && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-") ==
-				strlen(name) && *name != '.' && *name != '-';
-}
-
-/* The recipe's build program, on our stdout and stderr; its words are its own. */
-static int run_build(struct tool *t, const char *recipe, const char *out, struct vz_error *e)
-{
-	_cleanup_free_ char *program = xfmt("%s/../build", recipe);
-	const char *mirror = vz_host_param(t->vz, "TEMPLATE_MIRROR");
-	char *argv[] = { program, (char *)recipe, (char *)out, NULL };
-	int status;
-	pid_t pid;
-
-	if (access(program, X_OK) < 0)
-		return cli_fail(e, VZ_EXIT_NO_SCRIPT, "%s is missing or cannot be run", program);
-	if ((mirror && setenv("TEMPLATE_MIRROR", mirror, 1) < 0) ||
-	    (t->suite && setenv("TEMPLATE_SUITE", t->suite, 1) < 0))
-		return cli_fail(e, VZ_EXIT_NOMEM, "out of memory");
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		execv(program, argv);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return cli_fail(e, VZ_EXIT_SYSTEM, "wait for %s: %s", program, strerror(errno));
-	if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	return cli_fail(e, VZ_EXIT_TEMPLATE, "building from the recipe %s failed", recipe);
-}
-
 static int import(struct tool *t, const char *archive, const char *name, struct vz_error *e)
 {
 	int r;
@@ -145,29 +103,17 @@ static int import(struct tool *t, const char *archive, const char *name, struct 
 
 static int cmd_build(struct tool *t, int argc, char **argv, struct vz_error *e)
 {
-	_cleanup_free_ char *recipe = NULL, *file = NULL;
-	char out[] = "/var/tmp/vztmpl-XXXXXX";
-	int r, fd;
+	_cleanup_free_ char *archive = NULL;
+	int r;
 
 	(void)argc;
-	if (!good_name(argv[0]))
-		return cli_fail(e, VZ_EXIT_VALUE, "bad template name");
-	recipe = recipe_path(t, argv[0]);
-	file = xfmt("%s/recipe", recipe);
-	if (access(file, R_OK) < 0)
-		return cli_fail(e, VZ_EXIT_TEMPLATE, "no recipe %s (recipes are directories; --recipes tells where)",
-				file);
-	fd = mkstemp(out);
-	if (fd < 0)
-		return cli_fail(e, VZ_EXIT_SYSTEM, "make %s: %s", out, strerror(errno));
-	(void)close(fd);
-	if (!t->quiet) {
+	if (!t->quiet)
 		printf("Building template %s\n", argv[0]);
-	}
-	r = run_build(t, recipe, out, e);
-	if (r >= 0)
-		r = import(t, out, t->name ? t->name : argv[0], e);
-	(void)unlink(out);
+	r = vztmpl_build(t->vz, t->recipes, argv[0], t->suite, &archive, e);
+	if (r < 0)
+		return r;
+	r = import(t, archive, t->name ? t->name : argv[0], e);
+	(void)unlink(archive);
 	return r;
 }
 
@@ -188,7 +134,9 @@ static bool known(struct tool *t, const char *name, struct vz_error *e)
 static int cmd_update(struct tool *t, int argc, char **argv, struct vz_error *e)
 {
 	if (!known(t, argv[0], e))
-		return e->text[0] ? -EINVAL : cli_fail(e, VZ_EXIT_TEMPLATE, "template %s is not there: build it", argv[0]);
+		return e->text[0] ? -EINVAL
+				  : cli_fail(e, VZ_EXIT_TEMPLATE,
+					     "template %s is not there: build it", argv[0]);
 	return cmd_build(t, argc, argv, e);
 }
 
@@ -196,8 +144,8 @@ static int cmd_update(struct tool *t, int argc, char **argv, struct vz_error *e)
 
 static char *name_of(const char *archive)
 {
-	static const char *const suffixes[] = { ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz",
-						".tar.zst", ".tzst" };
+	static const char *const suffixes[] = { ".tar",	   ".tar.gz", ".tgz",	  ".tar.bz2",
+						".tar.xz", ".txz",    ".tar.zst", ".tzst" };
 	const char *slash = strrchr(archive, '/'), *base = slash ? slash + 1 : archive;
 	size_t n = strlen(base);
 
@@ -212,10 +160,13 @@ static char *name_of(const char *archive)
 
 static int cmd_import(struct tool *t, int argc, char **argv, struct vz_error *e)
 {
-	_cleanup_free_ char *name = t->name ? xstrdup(t->name) : argc > 1 ? xstrdup(argv[1]) : name_of(argv[0]);
+	_cleanup_free_ char *name = t->name    ? xstrdup(t->name)
+				    : argc > 1 ? xstrdup(argv[1])
+					       : name_of(argv[0]);
 
 	if (!name)
-		return cli_fail(e, VZ_EXIT_VALUE, "%s does not end in .tar[.gz|.bz2|.xz|.zst]: give a name", argv[0]);
+		return cli_fail(e, VZ_EXIT_VALUE,
+				"%s does not end in .tar[.gz|.bz2|.xz|.zst]: give a name", argv[0]);
 	return import(t, argv[0], name, e);
 }
 
@@ -247,6 +198,7 @@ static int cmd_list(struct tool *t, int argc, char **argv, struct vz_error *e)
 
 /* ---- command line ---- */
 
+/* clang-format off */
 static const struct tcmd cmds[] = {
 	{ "build", "build NAME [--suite SUITE] [--name NEWNAME]", "make a template from its recipe", 1, 1, cmd_build },
 	{ "list", "list [--json]", "show the templates, and how many containers stand on each", 0, 0, cmd_list },
@@ -255,53 +207,93 @@ static const struct tcmd cmds[] = {
 	{ "remove", "remove NAME", "remove a template that no container stands on", 1, 1, cmd_remove },
 	{ "update", "update NAME", "build a template again; containers keep the version they have", 1, 1, cmd_update },
 };
+/* clang-format on */
 
 static void usage(FILE *f)
 {
 	fprintf(f, "vztmpl version %s\n", vz_version());
 	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++)
-		fprintf(f, "%s vztmpl %-44s %s\n", i ? "      " : "Usage:", cmds[i].synopsis, cmds[i].help);
+		fprintf(f, "%s vztmpl %-44s %s\n", i ? "      " : "Usage:", cmds[i].synopsis,
+			cmds[i].help);
 	fputs("Options:\n"
 	      "  --json         list: print JSON\n"
 	      "  --quiet        print errors only\n"
 	      "  --max-bytes N  import, build: refuse archives that unpack to more bytes (default 64 GiB)\n"
 	      "  --name NAME    import, build: name of the template\n"
 	      "  --suite SUITE  build, update: another release than the recipe's\n"
-	      "  --recipes DIR  build, update: where recipes are (default " VZ_DATADIR "/templates)\n"
-	      "  --help, --version\n", f);
+	      "  --recipes DIR  build, update: where recipes are (default " VZ_DATADIR
+	      "/templates)\n"
+	      "  --help, --version\n",
+	      f);
 }
 
-enum { OPT_JSON = 256, OPT_QUIET, OPT_MAX, OPT_NAME, OPT_SUITE, OPT_RECIPES, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_JSON = 256,
+	OPT_QUIET,
+	OPT_MAX,
+	OPT_NAME,
+	OPT_SUITE,
+	OPT_RECIPES,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option options[] = {
-	{ "json", no_argument, NULL, OPT_JSON },	   { "quiet", no_argument, NULL, OPT_QUIET },
-	{ "max-bytes", required_argument, NULL, OPT_MAX }, { "name", required_argument, NULL, OPT_NAME },
-	{ "suite", required_argument, NULL, OPT_SUITE },   { "recipes", required_argument, NULL, OPT_RECIPES },
-	{ "help", no_argument, NULL, OPT_HELP },	   { "version", no_argument, NULL, OPT_VERSION },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "max-bytes", required_argument, NULL, OPT_MAX },
+	{ "name", required_argument, NULL, OPT_NAME },
+	{ "suite", required_argument, NULL, OPT_SUITE },
+	{ "recipes", required_argument, NULL, OPT_RECIPES },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
 	{ 0 },
 };
 
+static bool parse_bytes(const char *text, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	for (const char *p = text; *p; p++) {
+		if (*p < '0' || *p > '9' || v > (UINT64_MAX - 9) / 10)
+			return false;
+		v = 10 * v + (uint64_t)(*p - '0');
+	}
+	*ret = v;
+	return v > 0;
+}
+
 static int parse(struct tool *t, int argc, char **argv)
 {
-	char *end;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "jqh", options, NULL)) >= 0) {
 		switch (c) {
-		case 'j': case OPT_JSON: t->json = true; break;
-		case 'q': case OPT_QUIET: t->quiet = true; break;
-		case OPT_NAME: t->name = optarg; break;
-		case OPT_SUITE: t->suite = optarg; break;
-		case OPT_RECIPES: t->recipes = optarg; break;
+		case 'j':
+		case OPT_JSON:
+			t->json = true;
+			break;
+		case 'q':
+		case OPT_QUIET:
+			t->quiet = true;
+			break;
+		case OPT_NAME:
+			t->name = optarg;
+			break;
+		case OPT_SUITE:
+			t->suite = optarg;
+			break;
+		case OPT_RECIPES:
+			t->recipes = optarg;
+			break;
 		case OPT_MAX:
-			errno = 0;
-			t->max_bytes = strtoull(optarg, &end, 10);
-			if (errno || *end || *optarg < '1' || *optarg > '9') {
+			if (!parse_bytes(optarg, &t->max_bytes)) {
 				fputs("vztmpl: --max-bytes takes a number of bytes\n", stderr);
 				return VZ_EXIT_VALUE;
 			}
 			break;
-		case 'h': case OPT_HELP:
+		case 'h':
+		case OPT_HELP:
 			usage(stdout);
 			exit(0);
 		case OPT_VERSION:
@@ -311,7 +303,7 @@ static int parse(struct tool *t, int argc, char **argv)
 			return VZ_EXIT_SYNTAX;
 		}
 	}
-	if (t->suite && !good_name(t->suite)) {
+	if (t->suite && !vztmpl_good_name(t->suite)) {
 		fputs("vztmpl: bad name of a suite\n", stderr);
 		return VZ_EXIT_VALUE;
 	}

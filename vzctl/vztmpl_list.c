@@ -16,8 +16,10 @@ static void list_json(const struct vz_template *v, size_t n)
 			const char *key;
 			uint64_t value;
 		} numbers[] = {
-			{ "archive_bytes", v[i].archive_bytes }, { "store_bytes", v[i].store_bytes },
-			{ "mtime", (uint64_t)v[i].mtime },	 { "users", v[i].users },
+			{ "archive_bytes", v[i].archive_bytes },
+			{ "store_bytes", v[i].store_bytes },
+			{ "mtime", (uint64_t)v[i].mtime },
+			{ "users", v[i].users },
 		};
 
 		json_open(&j, '{');

@@ -13,7 +13,7 @@
 struct member {
 	char type; /* '0' file, '1' hard link, '2' symbolic, '3' char, '4' block, '5' directory, '6' pipe */
 	const char *name, *link, *data;
-	unsigned int mode; /* 0: 0644 */
+	unsigned int mode;	 /* 0: 0644 */
 	uint64_t uid, gid, size; /* size 0: of data */
 	uint64_t major, minor;
 	const char *pax; /* "key=value", several: separated by newlines */

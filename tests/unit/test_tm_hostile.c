@@ -5,6 +5,7 @@
  * of a refused archive nothing stays.
  */
 #include "mech/tm/tm.h"
+#include "os/os.h"
 
 #include <dirent.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@
 #include "test.h"
 
 #define MEMBERS 12
-#define LONG64  "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccdddddddddddddddd"
+#define LONG64	"aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccdddddddddddddddd"
 
 static char base[32], store[64], archive[64], last_log[65536];
 
@@ -28,11 +29,12 @@ struct kind {
 	const char *note;    /* part of what is said of a defused member */
 	struct member m[MEMBERS];
 	struct tm_limits lim;
-	const char *path;    /* looked at in the tree after an import: must exist unless absent */
+	const char *path; /* looked at in the tree after an import: must exist unless absent */
 	const char *absent, *link; /* link: what the symbolic link path holds */
-	unsigned int mode;   /* of path */
+	unsigned int mode;	   /* of path */
 };
 
+/* clang-format off */
 #define DIR_(n)	    { .type = '5', .name = (n), .mode = 0755 }
 #define FILE_(n)    { .type = '0', .name = (n), .data = "evil\n" }
 #define LINK_(n, t) { .type = '2', .name = (n), .link = (t), .mode = 0777 }
@@ -92,6 +94,7 @@ static const struct kind kinds[] = {
 	{ "mtime before 1970", NULL, .m = { { .type = '0', .name = "x", .pax = "mtime=-1000000.5" } }, .path = "x" },
 	{ "terminal escapes in a name", NULL, "\\x1b", { FILE_("a"), { .type = '4', .name = "\033[2Jevil", .major = 8 } }, .path = "a" },
 };
+/* clang-format on */
 
 static void on_line(void *data, int level, const char *line)
 {
@@ -127,8 +130,8 @@ static int entries(const char *sub)
 	(void)snprintf(path, sizeof(path), "%s/%s", store, sub);
 	d = opendir(path);
 	for (struct dirent *de; d && (de = readdir(d));)
-		n += strcmp(de->d_name, ".") && strcmp(de->d_name, "..") && strcmp(de->d_name, ".lock") &&
-		     strcmp(de->d_name, "index");
+		n += strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
+		     strcmp(de->d_name, ".lock") && strcmp(de->d_name, "index");
 	if (d)
 		(void)closedir(d);
 	return n;
@@ -145,16 +148,13 @@ static bool canary_lives(void)
 		text[0] = '\0';
 	if (f)
 		(void)fclose(f);
-	return strcmp(text, "alive\n") == 0 && access("/canary", F_OK) < 0 && access("/tmp/x", F_OK) < 0;
+	return strcmp(text, "alive\n") == 0 && access("/canary", F_OK) < 0 &&
+	       access("/tmp/x", F_OK) < 0;
 }
 
 static void wipe(void)
 {
-	char cmd[128];
-
-	/* a test may: the path is our own */
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", store);
-	if (system(cmd) != 0 || mkdir(store, 0755) < 0)
+	if (os_rm_rf_at(AT_FDCWD, store) < 0 || mkdir(store, 0755) < 0)
 		abort();
 }
 
@@ -186,12 +186,14 @@ static void one(const struct kind *k)
 	wipe();
 	write_archive(k);
 	last_log[0] = '\0';
-	r = tm_import(store, archive, "evil", &k->lim, NULL, &logger, &digest, &e);
+	r = tm_import(store, archive, "evil", &(struct tm_how){ .lim = k->lim, .log = &logger },
+		      &digest, &e);
 	if (k->refused) {
 		ok(r < 0 && strstr(e.text, k->refused), "%s: refused", k->what);
 		if (r >= 0 || !strstr(e.text, k->refused))
 			printf("# r=%d \"%s\"\n", r, e.text);
-		ok_int(entries("store") + entries("store/index") + entries("cache"), 0, "%s: nothing stays", k->what);
+		ok_int(entries("store") + entries("store/index") + entries("cache"), 0,
+		       "%s: nothing stays", k->what);
 	} else if (ok_int(r, 0, "%s: imported", k->what)) {
 		look_inside(k, digest);
 	} else {
@@ -214,7 +216,8 @@ int main(void)
 		return test_done();
 	}
 	/* a node's real file system is there; its /var/tmp is an overlay */
-	(void)snprintf(base, sizeof(base), "%s/vz-tm-XXXXXX", access("/vz", W_OK) == 0 ? "/vz" : "/var/tmp");
+	(void)snprintf(base, sizeof(base), "%s/vz-tm-XXXXXX",
+		       access("/vz", W_OK) == 0 ? "/vz" : "/var/tmp");
 	if (!mkdtemp(base))
 		return 1;
 	(void)snprintf(store, sizeof(store), "%s/template", base);
@@ -225,6 +228,6 @@ int main(void)
 	(void)fclose(f);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		one(&kinds[i]);
-	(void)snprintf(path, sizeof(path), "rm -rf '%s'", base);
-	return test_done() | system(path);
+	ok_int(os_rm_rf_at(AT_FDCWD, base), 0, "cleaned up");
+	return test_done();
 }

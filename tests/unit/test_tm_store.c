@@ -4,6 +4,7 @@
  * removal, attributes, bombs, a killed and two concurrent importers.
  */
 #include "mech/tm/tm.h"
+#include "os/os.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +27,8 @@ static void on_line(void *data, int level, const char *line)
 {
 	(void)data;
 	(void)level;
-	(void)snprintf(last_log + strlen(last_log), sizeof(last_log) - strlen(last_log), "%s\n", line);
+	(void)snprintf(last_log + strlen(last_log), sizeof(last_log) - strlen(last_log), "%s\n",
+		       line);
 }
 
 static const struct logger logger = { on_line, NULL, VZ_LOG_INFO };
@@ -50,7 +52,8 @@ static void drop(const char *name, const char *content, const char *pax)
 	FILE *f = fopen(path("%s/cache/%s.tar", store, name), "we");
 
 	tar_member(f, &(struct member){ .type = '5', .name = "./", .mode = 0755 });
-	tar_member(f, &(struct member){ .type = '0', .name = "./file", .data = content, .pax = pax });
+	tar_member(f,
+		   &(struct member){ .type = '0', .name = "./file", .data = content, .pax = pax });
 	tar_end(f);
 	(void)fclose(f);
 }
@@ -89,15 +92,18 @@ static bool used(void *data, const char *digest)
 
 static void test_names(void)
 {
-	static const char *const bad[] = { "", ".", "..", "../x", "a/b", "-x", ".x", "a b", "a\nb", "a$(id)" };
+	static const char *const bad[] = { "",	 ".",  "..",  "../x", "a/b",
+					   "-x", ".x", "a b", "a\nb", "a$(id)" };
 	struct vz_error e = { 0 };
 	char *digest = NULL, *lower = NULL;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ok(tm_resolve(store, bad[i], NULL, &logger, &digest, &e) < 0 && !digest, "bad name %zu is refused", i);
+		ok(tm_resolve(store, bad[i], NULL, &logger, &digest, &e) < 0 && !digest,
+		   "bad name %zu is refused", i);
 	ok(tm_lower(store, "sha256-../../etc", &lower, &e) < 0, "bad digest is refused");
 	drop("debian-13", "x", NULL);
-	ok_int(tm_resolve(store, "debian13", NULL, &logger, &digest, &e), -ENOENT, "absent template");
+	ok_int(tm_resolve(store, "debian13", NULL, &logger, &digest, &e), -ENOENT,
+	       "absent template");
 	ok_int(e.exit, VZ_EXIT_TEMPLATE, "its exit class");
 	ok(strstr(e.text, "nearest: debian-13"), "its nearest name is told");
 }
@@ -116,8 +122,10 @@ static void test_resolve(void)
 	(void)clock_gettime(CLOCK_MONOTONIC, &b);
 	ok_str(two, one, "and found again");
 	ok_str(last_log, "", "without importing");
-	printf("# second resolve: %ld us\n", (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
-	ok(stat(path("%s/store", store), &st) == 0 && (st.st_mode & 07777) == 0700, "the store is root's alone");
+	printf("# second resolve: %ld us\n",
+	       (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000);
+	ok(stat(path("%s/store", store), &st) == 0 && (st.st_mode & 07777) == 0700,
+	   "the store is root's alone");
 	drop("t", "three", NULL);
 	three = resolve("t");
 	ok(three && one && strcmp(one, three), "a changed tarball is another tree");
@@ -140,11 +148,13 @@ static void test_verify_and_remove(void)
 	drop("v", "one", NULL);
 	digest = resolve("v");
 	ok_int(tm_verify(store, "v", NULL, &logger, &e), 0, "an untouched tree verifies");
-	(void)close(open(path("%s/store/%s/fs/extra", store, digest), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+	(void)close(open(path("%s/store/%s/fs/extra", store, digest),
+			 O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
 	(void)chmod(path("%s/store/%s/fs/file", store, digest), 04755);
 	last_log[0] = '\0';
 	ok_int(tm_verify(store, "v", NULL, &logger, &e), -EBADMSG, "a changed one does not");
-	ok(strstr(last_log, "/extra: not in") && strstr(last_log, "/file: changed"), "every difference is told");
+	ok(strstr(last_log, "/extra: not in") && strstr(last_log, "/file: changed"),
+	   "every difference is told");
 	ok_int(tm_remove(store, "v", used, &busy, &e), -EBUSY, "a tree in use is not removed");
 	ok(access(path("%s/cache/v.tar", store), F_OK) == 0, "nor its archive");
 	busy = false;
@@ -181,15 +191,19 @@ static void test_xattrs(void)
 	const char *file;
 	ssize_t n;
 
-	drop("x", "x", "SCHILY.xattr.user.kept=1\nSCHILY.xattr.user.overlay.opaque=y\n"
-		       "SCHILY.xattr.trusted.overlay.opaque=y\nSCHILY.xattr.security.selinux=evil");
+	drop("x", "x",
+	     "SCHILY.xattr.user.kept=1\nSCHILY.xattr.user.overlay.opaque=y\n"
+	     "SCHILY.xattr.trusted.overlay.opaque=y\nSCHILY.xattr.security.selinux=evil");
 	digest = resolve("x");
 	file = path("%s/store/%s/fs/file", store, digest);
 	n = listxattr(file, names, sizeof(names));
-	ok(n > 0 && getxattr(file, "user.kept", names, sizeof(names)) == 1, "user attributes are kept");
+	ok(n > 0 && getxattr(file, "user.kept", names, sizeof(names)) == 1,
+	   "user attributes are kept");
 	ok(getxattr(file, "user.overlay.opaque", names, sizeof(names)) < 0, "overlayfs's are not");
-	ok(getxattr(file, "trusted.overlay.opaque", names, sizeof(names)) < 0, "trusted ones are not");
-	ok(getxattr(file, "security.selinux", names, sizeof(names)) < 0, "the builder's labels are not");
+	ok(getxattr(file, "trusted.overlay.opaque", names, sizeof(names)) < 0,
+	   "trusted ones are not");
+	ok(getxattr(file, "security.selinux", names, sizeof(names)) < 0,
+	   "the builder's labels are not");
 	ok(strstr(last_log, "attributes"), "and it is said");
 	free(digest);
 }
@@ -218,16 +232,18 @@ static void write_bomb(const char *file, size_t megabytes)
 
 static void test_bomb(void)
 {
+	const struct tm_how how = { .log = &logger };
 	const char *file = path("%s/bomb", base);
 	struct vz_error e = { 0 };
 	char *digest = NULL;
 
 	write_bomb(file, 200);
-	ok_int(tm_import(store, file, "bomb", NULL, NULL, &logger, &digest, &e), -EBADMSG, "a bomb is refused");
+	ok_int(tm_import(store, file, "bomb", &how, &digest, &e), -EBADMSG, "a bomb is refused");
 	ok(strstr(e.text, "bomb"), "by its ratio");
 	ok_int(leftovers(), 0, "nothing of it stays");
 	write_bomb(file, 10);
-	ok_int(tm_import(store, file, "small", NULL, NULL, &logger, &digest, &e), 0, "a small dense archive is fine");
+	ok_int(tm_import(store, file, "small", &how, &digest, &e), 0,
+	       "a small dense archive is fine");
 	ok(access(path("%s/cache/small.tar.zst", store), F_OK) == 0, "it is named by its content");
 	free(digest);
 }
@@ -244,7 +260,8 @@ static void test_trailing(void)
 	for (int i = 0; i < 100000; i++)
 		(void)fputs("garbage", f);
 	(void)fclose(f);
-	ok_int(tm_resolve(store, "tail", NULL, &logger, &b, &e), 0, "what follows the archive's end is not unpacked");
+	ok_int(tm_resolve(store, "tail", NULL, &logger, &b, &e), 0,
+	       "what follows the archive's end is not unpacked");
 	ok(a && b && strcmp(a, b), "but counts for the digest");
 	free(a);
 	free(b);
@@ -302,14 +319,13 @@ static void test_concurrent(void)
 
 int main(void)
 {
-	char cmd[64];
-
 	if (!test_is_root()) {
 		skip("root: unpacks as another identity");
 		return test_done();
 	}
 	/* a node's real file system is there; its /var/tmp is an overlay */
-	(void)snprintf(base, sizeof(base), "%s/vz-tm-XXXXXX", access("/vz", W_OK) == 0 ? "/vz" : "/var/tmp");
+	(void)snprintf(base, sizeof(base), "%s/vz-tm-XXXXXX",
+		       access("/vz", W_OK) == 0 ? "/vz" : "/var/tmp");
 	if (!mkdtemp(base))
 		return 1;
 	(void)snprintf(store, sizeof(store), "%s/template", base);
@@ -324,6 +340,6 @@ int main(void)
 	test_trailing();
 	test_killed();
 	test_concurrent();
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf '%s'", base);
-	return test_done() | system(cmd);
+	ok_int(os_rm_rf_at(AT_FDCWD, base), 0, "cleaned up");
+	return test_done();
 }

@@ -22,7 +22,10 @@ static const struct {
 	{ ".tar", "", 0 },
 	{ ".tar.gz", "\x1f\x8b", 2 },
 	{ ".tar.bz2", "BZh", 3 },
-	{ ".tar.xz", "\xfd" "7zXZ", 5 },
+	{ ".tar.xz",
+	  "\xfd"
+	  "7zXZ",
+	  5 },
 	{ ".tar.zst", "\x28\xb5\x2f\xfd", 4 },
 };
 
@@ -81,8 +84,9 @@ int tm_lower(const char *template_dir, const char *digest, char **ret_path, stru
 	if (r < 0)
 		return vz_fail(e, r, "template %s", digest);
 	if (lstat(path, &st) < 0)
-		return vz_fail_exit(e, -errno, VZ_EXIT_TEMPLATE,
-				    "template tree %s is not in the store (import its archive again)", path);
+		return vz_fail_exit(
+			e, -errno, VZ_EXIT_TEMPLATE,
+			"template tree %s is not in the store (import its archive again)", path);
 	if (!S_ISDIR(st.st_mode))
 		return vz_fail_exit(e, -ENOTDIR, VZ_EXIT_TEMPLATE, "%s is not a directory", path);
 	*ret_path = TAKE_PTR(path);
@@ -142,11 +146,13 @@ static int not_found(const char *template_dir, const char *name, struct vz_error
 			least = d;
 		}
 	}
-	r = best ? vz_fail_exit(e, -ENOENT, VZ_EXIT_TEMPLATE, "template %s not found in %s/cache (nearest: %s)",
-				name, template_dir, best) :
-		   vz_fail_exit(e, -ENOENT, VZ_EXIT_TEMPLATE,
-				"template %s not found in %s/cache (make one with 'vztmpl build' or 'vztmpl import')",
-				name, template_dir);
+	r = best ? vz_fail_exit(e, -ENOENT, VZ_EXIT_TEMPLATE,
+				"template %s not found in %s/cache (nearest: %s)", name,
+				template_dir, best)
+		 : vz_fail_exit(
+			   e, -ENOENT, VZ_EXIT_TEMPLATE,
+			   "template %s not found in %s/cache (make one with 'vztmpl build' or 'vztmpl import')",
+			   name, template_dir);
 	tm_list_free(v, n);
 	return r;
 }
@@ -178,37 +184,44 @@ int tm_resolve(const char *template_dir, const char *name, const struct tm_progr
 	if (r == -ENOENT)
 		return not_found(template_dir, name, e);
 	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_TEMPLATE, "look for template %s in %s", name, template_dir);
+		return vz_fail_exit(e, r, VZ_EXIT_TEMPLATE, "look for template %s in %s", name,
+				    template_dir);
 	log_info(l, "Importing template %s", name);
 	tm_store_sweep(template_dir, l);
-	return tm_import_locked(&(struct tm_import){ .template_dir = template_dir, .archive = archive,
-						     .name = name, .in_cache = true, .progress = p, .log = l },
+	return tm_import_locked(&(struct tm_import){ .template_dir = template_dir,
+						     .archive = archive,
+						     .name = name,
+						     .in_cache = true,
+						     .progress = p,
+						     .log = l },
 				ret_digest, e);
 }
 
-int tm_import(const char *template_dir, const char *archive, const char *name, const struct tm_limits *lim,
-	      const struct tm_progress *p, const struct logger *l, char **ret_digest, struct vz_error *e)
+int tm_import(const char *template_dir, const char *archive, const char *name,
+	      const struct tm_how *how, char **ret_digest, struct vz_error *e)
 {
 	_cleanup_free_ char *there = NULL;
 	_cleanup_close_ int lock = -EBADF;
-	struct tm_import im = { .template_dir = template_dir, .archive = archive, .name = name,
-				.progress = p, .log = l };
+	struct tm_import im = { .template_dir = template_dir,
+				.archive = archive,
+				.name = name,
+				.lim = how->lim,
+				.progress = how->progress,
+				.log = how->log };
 	struct stat a, b;
 	int r = tm_name_check(name, e);
 
 	if (r < 0)
 		return r;
-	if (lim)
-		im.lim = *lim;
 	r = tm_store_prepare(template_dir, e);
 	if (r < 0)
 		return r;
-	lock = tm_store_lock(template_dir, l, e);
+	lock = tm_store_lock(template_dir, how->log, e);
 	if (lock < 0)
 		return lock;
-	tm_store_sweep(template_dir, l);
-	im.in_cache = tm_cache_find(template_dir, name, &there, &b) >= 0 && stat(archive, &a) >= 0 &&
-		      a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+	tm_store_sweep(template_dir, how->log);
+	im.in_cache = tm_cache_find(template_dir, name, &there, &b) >= 0 &&
+		      stat(archive, &a) >= 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 	return tm_import_locked(&im, ret_digest, e);
 }
 
@@ -270,10 +283,11 @@ static int describe(const char *template_dir, const char *name, struct tm_info *
 		i->archive_bytes = (uint64_t)st.st_size;
 		i->mtime = st.st_mtim.tv_sec;
 	}
-	if (tm_index_read(template_dir, name, &x) < 0 || tm_meta_read(template_dir, x.digest, &m) < 0)
+	if (tm_index_read(template_dir, name, &x) < 0 ||
+	    tm_meta_read(template_dir, x.digest, &m) < 0)
 		return 0;
 	if (!i->archive)
-		i->mtime = x.stamp.mtime_ns / 1000000000;
+		i->mtime = (int64_t)(x.stamp.mtime_ns / 1000000000);
 	i->store_bytes = m.store_bytes;
 	return str_set(&i->digest, x.digest);
 }

@@ -74,8 +74,8 @@ static int load_nearest(struct dist *d, const char *ostemplate)
 	return r < 0 ? r : -ENOENT;
 }
 
-int dist_open(struct dist **ret, const char *distdir, const char *ostemplate, const struct logger *l,
-	      struct vz_error *e)
+int dist_open(struct dist **ret, const char *distdir, const char *ostemplate,
+	      const struct logger *l, struct vz_error *e)
 {
 	_cleanup_(dist_freep) struct dist *d = calloc(1, sizeof(*d));
 	int r;
@@ -87,12 +87,14 @@ int dist_open(struct dist **ret, const char *distdir, const char *ostemplate, co
 		r = load(d, FALLBACK);
 		if (r >= 0)
 			log_warn(l, "No distribution data for template %s in %s, using %s.conf",
-				 ostemplate && *ostemplate ? ostemplate : "(none)", distdir, FALLBACK);
+				 ostemplate && *ostemplate ? ostemplate : "(none)", distdir,
+				 FALLBACK);
 	}
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_NO_DIST,
 				    "no distribution data for template %s in %s, nor %s.conf there",
-				    ostemplate && *ostemplate ? ostemplate : "(none)", distdir, FALLBACK);
+				    ostemplate && *ostemplate ? ostemplate : "(none)", distdir,
+				    FALLBACK);
 	*ret = TAKE_PTR(d);
 	return 0;
 }
@@ -130,7 +132,8 @@ static int append_file(struct str *s, const struct dist *d, const char *file, st
 		return vz_fail(e, r, "distribution script %s", file);
 	r = os_read_file_at(AT_FDCWD, path, SCRIPT_MAX, &text, &len);
 	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_NO_DIST_SCRIPT, "read distribution script %s", path);
+		return vz_fail_exit(e, r, VZ_EXIT_NO_DIST_SCRIPT, "read distribution script %s",
+				    path);
 	str_addn(s, text, len);
 	str_add(s, "\n");
 	return 0;
@@ -143,8 +146,9 @@ int dist_script(const struct dist *d, const char *action, char **ret, struct vz_
 	int r = find_scripts(d, action, &files);
 
 	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_NO_DIST_SCRIPT, "%s/%s.conf: %s must name files in scripts/",
-				    d->dir, d->name, action);
+		return vz_fail_exit(e, r, VZ_EXIT_NO_DIST_SCRIPT,
+				    "%s/%s.conf: %s must name files in scripts/", d->dir, d->name,
+				    action);
 	if (!strv_len(files)) {
 		*ret = NULL;
 		return 0;

@@ -14,9 +14,9 @@
 #include "base/str.h"
 #include "os/os.h"
 
-#define DEFAULT_BYTES   (64ULL << 30)
+#define DEFAULT_BYTES	(64ULL << 30)
 #define DEFAULT_MEMBERS 4000000
-#define DEFAULT_RATIO   200
+#define DEFAULT_RATIO	200
 
 struct import {
 	const struct tm_import *im;
@@ -46,7 +46,8 @@ static int open_archive(struct import *i, struct vz_error *e)
 	if (fstat(i->archive, &i->st) < 0)
 		return vz_fail(e, -errno, "look at %s", i->im->archive);
 	if (!S_ISREG(i->st.st_mode))
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_TEMPLATE, "%s is not a regular file", i->im->archive);
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_TEMPLATE, "%s is not a regular file",
+				    i->im->archive);
 	return 0;
 }
 
@@ -58,7 +59,8 @@ static int make_staging(struct import *i, struct vz_error *e)
 
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
 		return vz_fail(e, -EIO, "get random bytes");
-	r = str_fmt(&i->staging, "%s/store/.staging-%016llx", i->im->template_dir, (unsigned long long)id);
+	r = str_fmt(&i->staging, "%s/store/.staging-%016llx", i->im->template_dir,
+		    (unsigned long long)id);
 	if (r >= 0)
 		r = str_fmt(&fs, "%s/fs", i->staging);
 	if (r < 0)
@@ -70,10 +72,12 @@ static int make_staging(struct import *i, struct vz_error *e)
 		return vz_fail(e, -errno, "set the mode of %s", fs);
 	if (i->im->in_cache)
 		return 0;
-	r = str_fmt(&i->copy_path, "%s/cache/.staging-%016llx", i->im->template_dir, (unsigned long long)id);
+	r = str_fmt(&i->copy_path, "%s/cache/.staging-%016llx", i->im->template_dir,
+		    (unsigned long long)id);
 	if (r < 0)
 		return vz_fail(e, r, "import");
-	i->copy = os_openat(AT_FDCWD, i->copy_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0644, 0);
+	i->copy =
+		os_openat(AT_FDCWD, i->copy_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0644, 0);
 	return i->copy < 0 ? vz_fail(e, i->copy, "make %s", i->copy_path) : 0;
 }
 
@@ -84,9 +88,12 @@ static int unpack(struct import *i, struct vz_error *e)
 
 	if (r < 0)
 		return vz_fail(e, r, "import");
-	i->u = (struct tm_unpack){ .archive = i->archive, .copy = i->copy, .dir = fs,
+	i->u = (struct tm_unpack){ .archive = i->archive,
+				   .copy = i->copy,
+				   .dir = fs,
 				   .archive_bytes = (uint64_t)i->st.st_size,
-				   .lim = with_defaults(&i->im->lim), .progress = i->im->progress,
+				   .lim = with_defaults(&i->im->lim),
+				   .progress = i->im->progress,
 				   .log = i->im->log };
 	r = tm_unpack(&i->u, e);
 	i->u.dir = NULL;
@@ -100,7 +107,8 @@ static int commit_tree(struct import *i, struct vz_error *e)
 {
 	_cleanup_free_ char *final = NULL, *store = NULL;
 	_cleanup_close_ int fd = -EBADF;
-	struct tm_meta m = { .archive_bytes = (uint64_t)i->st.st_size, .store_bytes = i->tree.bytes,
+	struct tm_meta m = { .archive_bytes = (uint64_t)i->st.st_size,
+			     .store_bytes = i->tree.bytes,
 			     .members = i->u.members };
 	int r;
 
@@ -136,11 +144,13 @@ static int commit_archive(struct import *i, struct vz_error *e)
 
 	if (i->copy < 0)
 		return 0;
-	if (pread(i->copy, head, sizeof(head), 0) < 0 || fsync(i->copy) < 0 || fstat(i->copy, &i->st) < 0)
+	if (pread(i->copy, head, sizeof(head), 0) < 0 || fsync(i->copy) < 0 ||
+	    fstat(i->copy, &i->st) < 0)
 		return vz_fail(e, -errno, "write %s", i->copy_path);
 	r = str_fmt(&cache, "%s/cache", i->im->template_dir);
 	if (r >= 0)
-		r = str_fmt(&final, "%s/%s%s", cache, i->im->name, tm_archive_suffix(head, sizeof(head)));
+		r = str_fmt(&final, "%s/%s%s", cache, i->im->name,
+			    tm_archive_suffix(head, sizeof(head)));
 	if (r < 0)
 		return vz_fail(e, r, "import");
 	if (rename(i->copy_path, final) < 0)

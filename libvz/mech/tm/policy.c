@@ -188,7 +188,8 @@ static enum tm_verdict rule_xattr(struct tm_policy *p, struct archive_entry *ae,
 		if (name && tm_xattr_ok(name))
 			archive_entry_xattr_add_entry(ae, name, value, n);
 	archive_entry_free(copy);
-	return say(why, TM_DEFUSED, "extended attributes of the building host or of overlayfs dropped");
+	return say(why, TM_DEFUSED,
+		   "extended attributes of the building host or of overlayfs dropped");
 }
 
 static enum tm_verdict rule_acl(struct tm_policy *p, struct archive_entry *ae, char *why)
@@ -214,7 +215,7 @@ static enum tm_verdict rule_acl(struct tm_policy *p, struct archive_entry *ae, c
 /* Order matters: names first, then what leaves a member out, then what changes it. */
 static enum tm_verdict (*const rules[])(struct tm_policy *, struct archive_entry *, char *) = {
 	rule_name, rule_hardlink, rule_whiteout, rule_type, rule_owner,
-	rule_size, rule_symlink, rule_xattr, rule_acl,
+	rule_size, rule_symlink,  rule_xattr,	 rule_acl,
 };
 
 enum tm_verdict tm_policy_judge(struct tm_policy *p, struct archive_entry *ae, char *why)

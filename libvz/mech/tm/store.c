@@ -30,7 +30,8 @@ int tm_name_check(const char *name, struct vz_error *e)
 		return 0;
 	return vz_fail_exit(e, -EINVAL, VZ_EXIT_VALUE,
 			    "bad template name: letters, digits, '.', '_', '+', '-' (at most %d), "
-			    "beginning with a letter or digit", TM_NAME_MAX);
+			    "beginning with a letter or digit",
+			    TM_NAME_MAX);
 }
 
 bool tm_digest_ok(const char *digest)
@@ -45,7 +46,8 @@ struct tm_stamp tm_stamp_of(const struct stat *st)
 		.size = (uint64_t)st->st_size,
 		.ino = st->st_ino,
 		.dev = st->st_dev,
-		.mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+		.mtime_ns =
+			(uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec,
 	};
 }
 
@@ -62,7 +64,8 @@ static int make_dir(const char *template_dir, const char *sub, mode_t mode, stru
 
 	if (r >= 0)
 		r = os_mkdir_p(path, mode);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_MKDIR, "make directory %s/%s", template_dir, sub) : 0;
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_MKDIR, "make directory %s/%s", template_dir, sub)
+		     : 0;
 }
 
 int tm_store_prepare(const char *template_dir, struct vz_error *e)
@@ -124,7 +127,8 @@ static int entries(const char *template_dir, const char *sub, const char *prefix
 	if (!d)
 		return -errno;
 	while ((de = readdir(d))) {
-		if (!str_has_prefix(de->d_name, prefix) || str_eq(de->d_name, ".") || str_eq(de->d_name, ".."))
+		if (!str_has_prefix(de->d_name, prefix) || str_eq(de->d_name, ".") ||
+		    str_eq(de->d_name, ".."))
 			continue;
 		r = strv_add(&v, de->d_name);
 		if (r < 0)
@@ -149,7 +153,8 @@ void tm_store_sweep(const char *template_dir, const struct logger *l)
 			if (str_fmt(&path, "%s/%s/%s", template_dir, subs[i], *p) < 0)
 				continue;
 			if (os_rm_rf_at(AT_FDCWD, path) < 0)
-				log_warn(l, "Cannot remove %s, left by an interrupted import", path);
+				log_warn(l, "Cannot remove %s, left by an interrupted import",
+					 path);
 		}
 	}
 }
@@ -167,7 +172,7 @@ int tm_index_names(const char *template_dir, char ***ret)
 
 /* ---- key=value files ---- */
 
-enum kv_type { KV_TEXT, KV_U64, KV_I64 };
+enum kv_type { KV_TEXT, KV_U64 };
 
 struct kv {
 	const char *key;
@@ -178,9 +183,6 @@ struct kv {
 
 static int kv_store(const struct kv *row, const char *value)
 {
-	int64_t v;
-	char *end;
-
 	switch (row->type) {
 	case KV_TEXT:
 		if (strlen(value) >= row->size)
@@ -189,13 +191,6 @@ static int kv_store(const struct kv *row, const char *value)
 		return 0;
 	case KV_U64:
 		return num_parse_u64(value, row->p);
-	case KV_I64:
-		errno = 0;
-		v = strtoll(value, &end, 10);
-		if (errno || end == value || *end)
-			return -EBADMSG;
-		*(int64_t *)row->p = v;
-		return 0;
 	}
 	return -EINVAL;
 }
@@ -235,30 +230,28 @@ static int kv_write(const char *path, const struct kv *rows, size_t n)
 
 		if (k->type == KV_TEXT)
 			str_addf(&s, "%s=%s\n", k->key, (const char *)k->p);
-		else if (k->type == KV_U64)
-			str_addf(&s, "%s=%" PRIu64 "\n", k->key, *(const uint64_t *)k->p);
 		else
-			str_addf(&s, "%s=%" PRId64 "\n", k->key, *(const int64_t *)k->p);
+			str_addf(&s, "%s=%" PRIu64 "\n", k->key, *(const uint64_t *)k->p);
 	}
 	return s.failed ? -ENOMEM : os_replace_file(path, s.p, s.len, 0600);
 }
 
-#define INDEX_ROWS(i)                                                          \
-	{                                                                      \
-		{ "digest", KV_TEXT, (i)->digest, sizeof((i)->digest) },       \
-		{ "size", KV_U64, &(i)->stamp.size, 0 },                       \
-		{ "ino", KV_U64, &(i)->stamp.ino, 0 },                         \
-		{ "dev", KV_U64, &(i)->stamp.dev, 0 },                         \
-		{ "mtime_ns", KV_I64, &(i)->stamp.mtime_ns, 0 },               \
+#define INDEX_ROWS(i)                                                    \
+	{                                                                \
+		{ "digest", KV_TEXT, (i)->digest, sizeof((i)->digest) }, \
+			{ "size", KV_U64, &(i)->stamp.size, 0 },         \
+			{ "ino", KV_U64, &(i)->stamp.ino, 0 },           \
+			{ "dev", KV_U64, &(i)->stamp.dev, 0 },           \
+			{ "mtime_ns", KV_U64, &(i)->stamp.mtime_ns, 0 }, \
 	}
 
-#define META_ROWS(m)                                                           \
-	{                                                                      \
-		{ "name", KV_TEXT, (m)->name, sizeof((m)->name) },             \
-		{ "tree", KV_TEXT, (m)->tree, sizeof((m)->tree) },             \
-		{ "archive_bytes", KV_U64, &(m)->archive_bytes, 0 },           \
-		{ "store_bytes", KV_U64, &(m)->store_bytes, 0 },               \
-		{ "members", KV_U64, &(m)->members, 0 },                       \
+#define META_ROWS(m)                                                         \
+	{                                                                    \
+		{ "name", KV_TEXT, (m)->name, sizeof((m)->name) },           \
+			{ "tree", KV_TEXT, (m)->tree, sizeof((m)->tree) },   \
+			{ "archive_bytes", KV_U64, &(m)->archive_bytes, 0 }, \
+			{ "store_bytes", KV_U64, &(m)->store_bytes, 0 },     \
+			{ "members", KV_U64, &(m)->members, 0 },             \
 	}
 
 int tm_index_read(const char *template_dir, const char *name, struct tm_index *ret)

@@ -21,13 +21,12 @@
 
 #define TM_NAME_MAX    128
 #define TM_DIGEST_SIZE (sizeof("sha256-") - 1 + SHA256_HEX)
-#define TM_IDS         65536U /* owners a template may name: 0..TM_IDS-1 */
-#define TM_DEPTH_MAX   256    /* directories inside each other; the walk holds one descriptor each */
+#define TM_IDS	       65536U /* owners a template may name: 0..TM_IDS-1 */
+#define TM_DEPTH_MAX   256 /* directories inside each other; the walk holds one descriptor each */
 
 /* Enough to see that an archive is still the one that was imported. */
 struct tm_stamp {
-	uint64_t size, ino, dev;
-	int64_t mtime_ns;
+	uint64_t size, ino, dev, mtime_ns;
 };
 
 struct tm_index {
@@ -49,7 +48,8 @@ bool tm_stamp_eq(const struct tm_stamp *a, const struct tm_stamp *b);
 /* Make cache/, store/ and index/ and check that store/ is nobody else's. */
 int tm_store_prepare(const char *template_dir, struct vz_error *e) _must_check_;
 /* The store's lock, waiting for its holder with a message; the descriptor holds it. */
-int tm_store_lock(const char *template_dir, const struct logger *l, struct vz_error *e) _must_check_;
+int tm_store_lock(const char *template_dir, const struct logger *l, struct vz_error *e)
+	_must_check_;
 /* Under the lock: what dead imports left. */
 void tm_store_sweep(const char *template_dir, const struct logger *l);
 int tm_index_read(const char *template_dir, const char *name, struct tm_index *ret) _must_check_;
@@ -62,7 +62,8 @@ int tm_index_names(const char *template_dir, char ***ret) _must_check_;
 
 /* ---- cache.c ---- */
 /* The archive of name in cache/, in OpenVZ's order of suffixes; -ENOENT. */
-int tm_cache_find(const char *template_dir, const char *name, char **ret, struct stat *st) _must_check_;
+int tm_cache_find(const char *template_dir, const char *name, char **ret, struct stat *st)
+	_must_check_;
 /* Suffix that the first bytes of an archive ask for (".tar.gz"). */
 const char *tm_archive_suffix(const uint8_t *head, size_t n);
 /* Remove archives of name other than keep (a path, or NULL). */
@@ -70,9 +71,9 @@ int tm_cache_drop(const char *template_dir, const char *name, const char *keep) 
 
 /* ---- unpack.c ---- */
 struct tm_unpack {
-	int archive;       /* read once, from where it stands to its end */
-	int copy;          /* gets what was read as well, or -EBADF */
-	const char *dir;   /* empty directory that becomes the tree */
+	int archive;	 /* read once, from where it stands to its end */
+	int copy;	 /* gets what was read as well, or -EBADF */
+	const char *dir; /* empty directory that becomes the tree */
 	uint64_t archive_bytes;
 	struct tm_limits lim; /* no zeros any more */
 	const struct tm_progress *progress;
@@ -91,13 +92,17 @@ struct tm_unpack_msg {
 	char text[480];
 };
 
-/* ---- unpack_child.c ---- */
+/* ---- confine.c, unpack_child.c ---- */
 struct tm_confine {
-	int stream, msg;     /* archive bytes in, struct tm_unpack_msg out */
-	int tree, userns;    /* detached id-mapped mount of dir; its user namespace */
+	int stream, msg;  /* archive bytes in, struct tm_unpack_msg out */
+	int tree, userns; /* detached id-mapped mount of dir; its user namespace */
 	const char *dir;
 	struct tm_limits lim;
 };
+/* Only these descriptors survive, and standard ones that lead nowhere. */
+int tm_keep_only(const int *fds, size_t n) _must_check_;
+/* In a child with namespaces of its own, for good; *ret_step: what failed. */
+int tm_confine(const struct tm_confine *c, const char **ret_step) _must_check_;
 /* In a forked child: never returns. */
 _Noreturn void tm_unpack_child(const struct tm_confine *c);
 
@@ -124,6 +129,7 @@ struct tm_import {
 	const struct logger *log;
 };
 /* Under the store's lock. */
-int tm_import_locked(const struct tm_import *im, char **ret_digest, struct vz_error *e) _must_check_;
+int tm_import_locked(const struct tm_import *im, char **ret_digest, struct vz_error *e)
+	_must_check_;
 
 #endif

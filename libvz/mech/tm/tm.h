@@ -27,11 +27,11 @@ struct tm_limits {
 };
 
 struct tm_info {
-	char *name;     /* "debian-13" */
-	char *archive;  /* path in cache, or NULL when only in the store */
-	char *digest;   /* "sha256-..." or NULL when not imported yet */
+	char *name;    /* "debian-13" */
+	char *archive; /* path in cache, or NULL when only in the store */
+	char *digest;  /* "sha256-..." or NULL when not imported yet */
 	uint64_t archive_bytes, store_bytes;
-	int64_t mtime;  /* of the archive, seconds */
+	int64_t mtime; /* of the archive, seconds */
 };
 
 /* The store directory's tree (".../store/sha256-X/fs") for a template name, importing its archive first
@@ -40,16 +40,26 @@ struct tm_info {
 int tm_resolve(const char *template_dir, const char *name, const struct tm_progress *p,
 	       const struct logger *l, char **ret_digest, struct vz_error *e) _must_check_;
 /* TEMPLATE/store/<digest>/fs after checking that digest is well-formed and there. */
-int tm_lower(const char *template_dir, const char *digest, char **ret_path, struct vz_error *e) _must_check_;
+int tm_lower(const char *template_dir, const char *digest, char **ret_path, struct vz_error *e)
+	_must_check_;
 /* Copy/link archive into cache as NAME and import it. */
-int tm_import(const char *template_dir, const char *archive, const char *name, const struct tm_limits *lim,
-	      const struct tm_progress *p, const struct logger *l, char **ret_digest, struct vz_error *e) _must_check_;
-int tm_list(const char *template_dir, struct tm_info **ret, size_t *ret_n, struct vz_error *e) _must_check_;
+struct tm_how {
+	struct tm_limits lim;
+	const struct tm_progress *progress; /* may be NULL */
+	const struct logger *log;	    /* may be NULL */
+};
+int tm_import(const char *template_dir, const char *archive, const char *name,
+	      const struct tm_how *how, char **ret_digest, struct vz_error *e) _must_check_;
+int tm_list(const char *template_dir, struct tm_info **ret, size_t *ret_n, struct vz_error *e)
+	_must_check_;
 void tm_list_free(struct tm_info *v, size_t n);
 /* Recompute the tree's digest and compare with what import recorded; every difference to the logger. */
-int tm_verify(const char *template_dir, const char *name, const struct tm_progress *p, const struct logger *l, struct vz_error *e) _must_check_;
+int tm_verify(const char *template_dir, const char *name, const struct tm_progress *p,
+	      const struct logger *l, struct vz_error *e) _must_check_;
 /* Remove archive and, when in_use(digest) says nobody stands on it, the store directory. */
-int tm_remove(const char *template_dir, const char *name, bool (*in_use)(void *, const char *digest), void *data, struct vz_error *e) _must_check_;
+int tm_remove(const char *template_dir, const char *name,
+	      bool (*in_use)(void *, const char *digest), void *data, struct vz_error *e)
+	_must_check_;
 /* Remove trees of the store that no name stands for and in_use(digest) denies (after an update). */
 int tm_gc(const char *template_dir, bool (*in_use)(void *, const char *digest), void *data,
 	  const struct logger *l, struct vz_error *e) _must_check_;
@@ -57,10 +67,12 @@ int tm_gc(const char *template_dir, bool (*in_use)(void *, const char *digest), 
 /* Distribution data: <distdir>/<dist>.conf maps actions to scripts in <distdir>/scripts. */
 struct dist;
 /* Derived from OSTEMPLATE by dropping trailing -parts; fallback "default" with a warning; VZ_EXIT_NO_DIST. */
-int dist_open(struct dist **ret, const char *distdir, const char *ostemplate, const struct logger *l, struct vz_error *e) _must_check_;
+int dist_open(struct dist **ret, const char *distdir, const char *ostemplate,
+	      const struct logger *l, struct vz_error *e) _must_check_;
 struct dist *dist_free(struct dist *d);
 /* Text of "functions" + the script of an action (ADD_IP DEL_IP SET_HOSTNAME SET_DNS SET_USERPASS POST_CREATE
  * PRE_START ...); *ret NULL when the distribution has none. To be fed to a shell inside the VE. */
-int dist_script(const struct dist *d, const char *action, char **ret, struct vz_error *e) _must_check_;
+int dist_script(const struct dist *d, const char *action, char **ret, struct vz_error *e)
+	_must_check_;
 
 #endif

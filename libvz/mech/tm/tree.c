@@ -137,8 +137,11 @@ static int describe(struct walk *w, int fd, const struct stat *st, struct str *l
 {
 	char proc[64], target[PATH_MAX], hex[SHA256_HEX] = "-";
 	_cleanup_close_ int file = -EBADF;
-	char type = S_ISDIR(st->st_mode) ? 'd' : S_ISREG(st->st_mode) ? 'f' :
-		    S_ISLNK(st->st_mode) ? 'l' : S_ISFIFO(st->st_mode) ? 'p' : '?';
+	char type = S_ISDIR(st->st_mode)    ? 'd'
+		    : S_ISREG(st->st_mode)  ? 'f'
+		    : S_ISLNK(st->st_mode)  ? 'l'
+		    : S_ISFIFO(st->st_mode) ? 'p'
+					    : '?';
 	ssize_t n;
 	int r = 0;
 
@@ -210,7 +213,8 @@ static int names_of(struct walk *w, int fd, char ***ret)
 	while ((de = readdir(d))) {
 		if (str_eq(de->d_name, ".") || str_eq(de->d_name, ".."))
 			continue;
-		if (n + 2 > cap) { /* strv_add would count the vector each time: directories are big */
+		if (n + 2 >
+		    cap) { /* strv_add would count the vector each time: directories are big */
 			char **p = realloc(v, (cap = cap ? 2 * cap : 64) * sizeof(*p));
 
 			if (!p)
@@ -235,7 +239,8 @@ static int walk_dir(struct walk *w, int fd, unsigned int depth)
 	int r = names_of(w, fd, &names);
 
 	for (char **p = names; r >= 0 && p && *p; p++) {
-		_cleanup_close_ int child = os_openat(fd, *p, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_XDEV);
+		_cleanup_close_ int child =
+			os_openat(fd, *p, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_XDEV);
 
 		if (base)
 			str_add(&w->path, "/");
@@ -257,7 +262,9 @@ int tm_tree_scan(const char *dir, const char *file, const struct tm_progress *p,
 	_cleanup_free_ uint8_t *buf = malloc(1U << 18);
 	_cleanup_close_ int fd = -EBADF;
 	struct tm_tree t = { 0 };
-	struct walk w = { .progress = p, .total = total, .ret = &t, .buf = buf, .buf_size = 1U << 18, .e = e };
+	struct walk w = {
+		.progress = p, .total = total, .ret = &t, .buf = buf, .buf_size = 1U << 18, .e = e
+	};
 	int r = str_fmt(&fs, "%s/fs", dir);
 
 	if (r >= 0)

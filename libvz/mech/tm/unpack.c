@@ -26,8 +26,8 @@
  */
 #define UNPACK_BASE 0xfffe0000U
 
-#define CHUNK      (256U << 10)
-#define STALL_MS   (10 * 60 * 1000) /* the child took no byte and said no word for so long */
+#define CHUNK	    (256U << 10)
+#define STALL_MS    (10 * 60 * 1000) /* the child took no byte and said no word for so long */
 #define NOTES_SHOWN 20
 
 struct feed {
@@ -37,10 +37,10 @@ struct feed {
 	uint64_t done;
 	uint8_t *buf;
 	size_t have, sent;
-	bool eof;                   /* of the archive */
+	bool eof; /* of the archive */
 	unsigned int shown;
-	struct tm_unpack_msg last;  /* REFUSED or DONE */
-	bool said;                  /* last is filled */
+	struct tm_unpack_msg last; /* REFUSED or DONE */
+	bool said;		   /* last is filled */
 };
 
 static void note(struct feed *f, const struct tm_unpack_msg *m)
@@ -103,7 +103,8 @@ static int fill(struct feed *f, struct vz_error *e)
 
 static int send_some(struct feed *f)
 {
-	ssize_t n = send(f->stream, f->buf + f->sent, f->have - f->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n =
+		send(f->stream, f->buf + f->sent, f->have - f->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -119,7 +120,8 @@ static int pump(struct feed *f, struct vz_error *e)
 
 	for (;;) {
 		struct pollfd p[2] = { { .fd = f->msg, .events = POLLIN },
-				       { .fd = broken || f->eof ? -1 : f->stream, .events = POLLOUT } };
+				       { .fd = broken || f->eof ? -1 : f->stream,
+					 .events = POLLOUT } };
 
 		if (!broken && !f->eof && f->sent == f->have) {
 			r = fill(f, e);
@@ -153,16 +155,18 @@ static int verdict(struct feed *f, int status, struct vz_error *e)
 		if (str_escape(&text, f->last.text) < 0)
 			return vz_fail(e, -ENOMEM, "unpack");
 		return vz_fail_exit(e, f->last.code < 0 ? f->last.code : -EBADMSG,
-				    f->last.code == -ENOSPC ? VZ_EXIT_NO_SPACE : VZ_EXIT_CREATE_PRIVATE,
+				    f->last.code == -ENOSPC ? VZ_EXIT_NO_SPACE
+							    : VZ_EXIT_CREATE_PRIVATE,
 				    "%s", text);
 	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && f->said && f->last.type == TM_MSG_DONE)
 		return 0;
 	if (WIFSIGNALED(status))
 		return vz_fail_exit(e, -EBADMSG, VZ_EXIT_CREATE_PRIVATE,
-				    "refused: the unpacking child died of signal %d", WTERMSIG(status));
-	return vz_fail_exit(e, -EBADMSG, VZ_EXIT_CREATE_PRIVATE, "the unpacking child failed (status %d)",
-			    WEXITSTATUS(status));
+				    "refused: the unpacking child died of signal %d",
+				    WTERMSIG(status));
+	return vz_fail_exit(e, -EBADMSG, VZ_EXIT_CREATE_PRIVATE,
+			    "the unpacking child failed (status %d)", WEXITSTATUS(status));
 }
 
 /* The child's way to the tree: an id-mapped mount that only it will attach. */
@@ -173,15 +177,19 @@ static int open_tree_mapped(const char *dir, int *ret_userns, struct vz_error *e
 
 	userns = os_userns_fd(UNPACK_BASE, UNPACK_BASE, TM_IDS);
 	if (userns < 0)
-		return vz_fail_exit(e, userns, VZ_EXIT_KERNEL, "make a user namespace to unpack in");
+		return vz_fail_exit(e, userns, VZ_EXIT_KERNEL,
+				    "make a user namespace to unpack in");
 	tree = os_open_tree(AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree < 0)
 		return vz_fail(e, tree, "open the mount of %s", dir);
-	r = os_mount_attr(tree, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
-			  MOUNT_ATTR_NOSYMFOLLOW, 0, userns, false);
+	r = os_mount_attr(tree,
+			  MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC |
+				  MOUNT_ATTR_NOSYMFOLLOW,
+			  0, userns, false);
 	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_KERNEL,
-				    "map the owners of %s (its file system must support idmapped mounts)", dir);
+		return vz_fail_exit(
+			e, r, VZ_EXIT_KERNEL,
+			"map the owners of %s (its file system must support idmapped mounts)", dir);
 	*ret_userns = TAKE_FD(userns);
 	return TAKE_FD(tree);
 }
@@ -212,8 +220,12 @@ static int spawn(struct tm_unpack *u, struct feed *f, pid_t *ret, struct vz_erro
 	if (pid < 0)
 		return vz_fail(e, -errno, "fork the unpacking child");
 	if (pid == 0)
-		tm_unpack_child(&(struct tm_confine){ .stream = stream, .msg = msg, .tree = tree,
-						      .userns = userns, .dir = u->dir, .lim = u->lim });
+		tm_unpack_child(&(struct tm_confine){ .stream = stream,
+						      .msg = msg,
+						      .tree = tree,
+						      .userns = userns,
+						      .dir = u->dir,
+						      .lim = u->lim });
 	*ret = pid;
 	return 0;
 }
@@ -240,8 +252,8 @@ int tm_unpack(struct tm_unpack *u, struct vz_error *e)
 			(void)kill(pid, SIGKILL);
 		reaped = os_reap(pid, &status);
 		if (r >= 0)
-			r = reaped < 0 ? vz_fail(e, reaped, "wait for the unpacking child") :
-					 verdict(&f, status, e);
+			r = reaped < 0 ? vz_fail(e, reaped, "wait for the unpacking child")
+				       : verdict(&f, status, e);
 	}
 	if (f.shown > NOTES_SHOWN)
 		log_warn(u->log, "%u more members were left out or changed", f.shown - NOTES_SHOWN);

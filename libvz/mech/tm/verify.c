@@ -13,15 +13,15 @@
 #include "os/os.h"
 
 #define MANIFEST_MAX (1ULL << 30)
-#define FRESH        "manifest.new"
+#define FRESH	     "manifest.new"
 
 static int by_line(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int read_manifest(const char *dir, const char *file, char ***ret, char digest[TM_DIGEST_SIZE],
-			 struct vz_error *e)
+static int read_manifest(const char *dir, const char *file, char ***ret,
+			 char digest[TM_DIGEST_SIZE], struct vz_error *e)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL;
 	_cleanup_free_ char **v = NULL;
@@ -81,7 +81,9 @@ static unsigned int compare(char *const *old, char *const *new, const struct log
 
 		if (c != 0 || !str_eq(*old, *new)) {
 			log_err(l, "%.*s: %s", (int)strcspn(at, " "), at,
-				c < 0 ? "missing" : c > 0 ? "not in the template as imported" : "changed");
+				c < 0	? "missing"
+				: c > 0 ? "not in the template as imported"
+					: "changed");
 			differences++;
 		}
 		old += c <= 0;
@@ -122,8 +124,10 @@ static int verify_tree(const char *template_dir, const char *digest, const struc
 	if (str_eq(tree.digest, m.tree))
 		return 0;
 	n = compare(old + 1, new + 1, l);
-	return vz_fail_exit(e, -EBADMSG, VZ_EXIT_TEMPLATE,
-			    "the tree differs from what was imported in %u files (import its archive again)", n);
+	return vz_fail_exit(
+		e, -EBADMSG, VZ_EXIT_TEMPLATE,
+		"the tree differs from what was imported in %u files (import its archive again)",
+		n);
 }
 
 int tm_verify(const char *template_dir, const char *name, const struct tm_progress *p,
@@ -137,7 +141,8 @@ int tm_verify(const char *template_dir, const char *name, const struct tm_progre
 		return r;
 	r = tm_index_read(template_dir, name, &i);
 	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_TEMPLATE, "template %s has not been imported into the store", name);
+		return vz_fail_exit(e, r, VZ_EXIT_TEMPLATE,
+				    "template %s has not been imported into the store", name);
 	lock = tm_store_lock(template_dir, l, e);
 	if (lock < 0)
 		return lock;
@@ -192,7 +197,8 @@ int tm_gc(const char *template_dir, bool (*in_use)(void *, const char *digest), 
 	if (!d)
 		return vz_fail(e, r < 0 ? r : -errno, "list the template store");
 	while (r >= 0 && (de = readdir(d))) {
-		if (!tm_digest_ok(de->d_name) || named(template_dir, de->d_name) || in_use(data, de->d_name))
+		if (!tm_digest_ok(de->d_name) || named(template_dir, de->d_name) ||
+		    in_use(data, de->d_name))
 			continue;
 		log_info(l, "Removing unused template tree %s", de->d_name);
 		r = remove_tree(template_dir, de->d_name, e);
@@ -200,8 +206,8 @@ int tm_gc(const char *template_dir, bool (*in_use)(void *, const char *digest), 
 	return r;
 }
 
-int tm_remove(const char *template_dir, const char *name, bool (*in_use)(void *, const char *digest),
-	      void *data, struct vz_error *e)
+int tm_remove(const char *template_dir, const char *name,
+	      bool (*in_use)(void *, const char *digest), void *data, struct vz_error *e)
 {
 	_cleanup_close_ int lock = -EBADF;
 	_cleanup_free_ char *archive = NULL, *index = NULL;
@@ -220,10 +226,13 @@ int tm_remove(const char *template_dir, const char *name, bool (*in_use)(void *,
 		return lock;
 	has_tree = tm_index_read(template_dir, name, &i) >= 0;
 	if (!has_tree && tm_cache_find(template_dir, name, &archive, &st) < 0)
-		return vz_fail_exit(e, -ENOENT, VZ_EXIT_TEMPLATE, "template %s not found in %s", name, template_dir);
+		return vz_fail_exit(e, -ENOENT, VZ_EXIT_TEMPLATE, "template %s not found in %s",
+				    name, template_dir);
 	if (has_tree && in_use && in_use(data, i.digest))
-		return vz_fail_exit(e, -EBUSY, VZ_EXIT_TEMPLATE,
-				    "template %s is in use: containers stand on it (vztmpl list shows how many)", name);
+		return vz_fail_exit(
+			e, -EBUSY, VZ_EXIT_TEMPLATE,
+			"template %s is in use: containers stand on it (vztmpl list shows how many)",
+			name);
 	r = str_fmt(&index, "%s/store/index/%s", template_dir, name);
 	if (r >= 0)
 		r = tm_cache_drop(template_dir, name, NULL);
