@@ -6,7 +6,7 @@ vzlist_SRCS := vzctl/vzlist.c vzctl/vzlist_cols.c vzctl/vzlist_value.c
 vzpid_SRCS := vzctl/vzpid.c
 vzcfgvalidate_SRCS := vzctl/vzcfgvalidate.c
 vztmpl_SRCS := vzctl/vztmpl.c vzctl/vztmpl_build.c vzctl/vztmpl_list.c
-VZCTL_TOOLS := vzctl vzlist vzpid vzcfgvalidate
+VZCTL_TOOLS := vzctl vzlist vzpid vzcfgvalidate vztmpl
 
 # What starts containers at boot: a unit, and the script at the path OpenVZ's tools call.
 GENERATED += $(O)/vz.service
