@@ -97,9 +97,9 @@ const struct cmd cmd_status = {
 	.name = "status",
 	.synopsis = "status <ctid>",
 	.help = "Print whether a container exists, is mounted and runs",
-	.doc = "Prints one line and exits 0 whatever the state: *CTID* _id_ "
-	       "*exist*|*deleted* *mounted*|*unmounted* *running*|*down*, and *suspended* at "
-	       "the end where a dump is stored. The environment variable *VZ_STATUS_WORD* "
+	.doc = "Prints one line and exits 0 whatever the state: CTID, the ID, *exist* or "
+	       "*deleted*, *mounted* or *unmounted*, *running* or *down*, and *suspended* at "
+	       "the end where a dump is stored. The environment variable VZ_STATUS_WORD "
 	       "replaces the first word (old clients want VEID).",
 	.flags = CMD_CTID | CMD_NO_CONF | CMD_DIRECT,
 	.bad_option = VZ_EXIT_SYNTAX,

@@ -15,13 +15,16 @@ $(O)/vz.service: vzctl/boot/vz.service.in $(O)/gen/build.h
 INSTALL += $(call put,0644,$(unitdir),$(O)/vz.service) $(call put,0755,$(sysconfdir)/init.d,vzctl/boot/vz)
 
 # Completion: the scripts of vzctl/completion with the words of the tables in place of "@vzctl gen ...@".
-COMPLETION := $(O)/completion/vzctl.bash $(O)/completion/_vzctl
+COMPLETION := $(O)/completion/vzctl.bash $(O)/completion/_vzctl $(O)/completion/vzlist.bash
 GENERATED += $(COMPLETION)
 $(O)/completion/vzctl.bash: vzctl/completion/vzctl.bash $(O)/bin/vzctl
 	$(Q)$(call include_gen)
 $(O)/completion/_vzctl: vzctl/completion/vzctl.zsh $(O)/bin/vzctl
 	$(Q)$(call include_gen)
+$(O)/completion/vzlist.bash: vzctl/completion/vzlist.bash $(O)/bin/vzlist
+	$(Q)$(call include_gen)
 include_gen = mkdir -p $(@D) && awk -v dir='$(O)/bin/' \
-	'/^@vzctl .*@$$/ { gsub(/^@|@$$/, ""); if (system(dir $$0)) exit 1; next } { print; fflush() }' $< >$@
+	'/^@(vzctl|vzlist) .*@$$/ { gsub(/^@|@$$/, ""); if (system(dir $$0)) exit 1; next } { print; fflush() }' $< >$@
 INSTALL += 0644|$(O)/completion/vzctl.bash|$(datadir)/bash-completion/completions/vzctl \
+	0644|$(O)/completion/vzlist.bash|$(datadir)/bash-completion/completions/vzlist \
 	0644|$(O)/completion/_vzctl|$(datadir)/zsh/site-functions/_vzctl
