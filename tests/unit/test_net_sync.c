@@ -14,6 +14,7 @@ static void sync_to(char *const *ip, const char *addrs, const char *def, const c
 	struct vz_error e = { 0 };
 
 	ok_int(net_sync(VE_A, ns_a, &c, &logger, &e), 0, "sync: %s (%s)", what, e.text);
+	ok_int(settle(ns_a, ip), 0, "settled");
 	ok_str(addresses(ns_a), addrs, "%s: addresses", what);
 	ok_str(default_src(ns_a, AF_INET), def, "%s: default route", what);
 }
@@ -49,6 +50,7 @@ static void test_undo(void)
 	int r0 = routes(), p0 = proxies();
 
 	ok_int(net_sync(VE_A, ns_a, &c, &logger, &e), -EADDRINUSE, "an address in use is refused");
+	ok_int(settle(ns_a, conf_a.ip), 0, "settled");
 	ok_int(e.exit, VZ_EXIT_IP_USED, "with the class: %s", e.text);
 	ok_str(addresses(ns_a), "venet0:0 10.1.0.1, venet0:1 10.1.0.2, 2001:db8:1::1",
 	       "addresses are as before");

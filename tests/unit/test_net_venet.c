@@ -119,7 +119,7 @@ static double ms_since(const struct timespec *t0)
 /* Figures, not checks: the machine is shared. */
 static void test_time(void)
 {
-	enum { N = 50 };
+	enum { N = 20 };
 	double up_ms = 0, down_ms = 0;
 	struct timespec t;
 	int good = 0;

@@ -37,7 +37,10 @@ int rt_pair_new(struct nl *n, const char *dev, uint32_t ctid, int netns_fd) _mus
 /* absent is fine */
 int rt_link_del(struct nl *n, const char *dev) _must_check_;
 int rt_link_up(struct nl *n, int index) _must_check_;
-/* The end that came up first sends only after the kernel's link watch ran: this makes it run. */
+/*
+ * A device whose other end came up later sends, and has its IPv6 routes, only after the kernel's
+ * link watch ran: this makes it run.
+ */
 int rt_link_settle(struct nl *n, int index) _must_check_;
 /* Per-device settings the kernel has attributes for; a kernel without IPv6 is fine. */
 int rt_link_tune(struct nl *n, int index, bool host_end) _must_check_;

@@ -222,6 +222,9 @@ static int bring_up(struct venet *v, int netns_fd, const struct alias_list *want
 	r = rt_link_settle(v->host, v->host_index);
 	if (r < 0)
 		return net_fail(e, v->host, r, "wait for device %s", v->dev);
+	r = rt_link_settle(v->ve, v->ve_index);
+	if (r < 0)
+		return net_fail(e, v->ve, r, "wait for device " VE_DEV " in the container");
 	return net_plan_apply(v, &nothing, want, e);
 }
 
