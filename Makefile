@@ -66,8 +66,6 @@ objs = $(patsubst %.c,$(O)/%.o,$(1))
 LIBVZ_OBJS := $(call objs,$(LIBVZ_SRCS))
 # beside the objects, which have $(O)/vzctl/ for themselves
 TOOLS := $(VZCTL_TOOLS:%=$(O)/bin/%)
-UNIT := $(UNIT_SRCS:%.c=$(O)/%)
-FUZZ := $(FUZZ_SRCS:%.c=$(O)/%)
 PUBLIC := $(wildcard libvz/include/vz/*.h)
 MAP := $(wildcard libvz/libvz.map)
 VZCTL_OBJS := $(call objs,$(sort $(VZCTL_COMMON) $(foreach t,$(VZCTL_TOOLS),$($(t)_SRCS))))

@@ -1,6 +1,8 @@
 # What proves that vz works; each target's work is a script of tests/ that can be run by hand.
 UNIT_SRCS := $(wildcard tests/unit/test_*.c)
 FUZZ_SRCS := $(wildcard tests/fuzz/fuzz_*.c)
+UNIT := $(UNIT_SRCS:%.c=$(O)/%)
+FUZZ := $(FUZZ_SRCS:%.c=$(O)/%)
 FUZZ_MAIN := tests/fuzz/replay.c
 WORKLOADS := $(patsubst %.c,$(O)/%,$(wildcard tests/workload/*.c))
 
@@ -28,8 +30,8 @@ lint: all
 FANALYZER := -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-null-dereference -Wno-analyzer-null-argument \
 	-Wno-analyzer-use-of-uninitialized-value -Wno-analyzer-file-leak -Wno-format-truncation
 #? make analyze         clang-tidy and gcc -fanalyzer, file by file, kept until a file changes
-analyze: $(LIBVZ_SRCS:%.c=$(O)/analyze/%.tidy) $(VZCTL_OBJS:$(O)/%.o=$(O)/analyze/%.tidy) \
-	$(LIBVZ_SRCS:%.c=$(O)/analyze/%.gcc) $(VZCTL_OBJS:$(O)/%.o=$(O)/analyze/%.gcc)
+ANALYZED := $(LIBVZ_SRCS) $(wildcard vzctl/*.c)
+analyze: $(ANALYZED:%.c=$(O)/analyze/%.tidy) $(ANALYZED:%.c=$(O)/analyze/%.gcc)
 $(O)/analyze/%.tidy: %.c $(O)/%.o .clang-tidy
 	$(Q)mkdir -p $(@D)
 	$(call say,TIDY,$<)clang-tidy --quiet --warnings-as-errors='*' $< -- $(BASE_CPPFLAGS) -std=gnu11 >$@.out 2>$@.err \
