@@ -9,12 +9,25 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Names and values in a story are often somebody else's: it stays one line, and no terminal obeys it. */
+static void tame(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* C1 controls in UTF-8 */
+			*p++ = '?';
+		else if (*p >= ' ' && *p != 0x7f)
+			continue;
+		*p = '?';
+	}
+}
+
 _printf_(4, 0)
 static void fill(struct vz_error *e, int code, int exit, const char *fmt, va_list ap)
 {
 	e->code = code;
 	e->exit = exit;
 	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	tame(e->text);
 }
 
 int vz_fail(struct vz_error *e, int code, const char *fmt, ...)
@@ -52,6 +65,7 @@ static void prepend(struct vz_error *e, int code, int exit, const char *fmt, va_
 	if (n >= 0 && (size_t)n < sizeof(e->text))
 		(void)snprintf(e->text + n, sizeof(e->text) - (size_t)n, "%s%s",
 			       old[0] ? ": " : "", old);
+	tame(e->text);
 	if (!e->code)
 		e->code = code;
 	if (!e->exit)

@@ -40,6 +40,16 @@ static void test_bounds(void)
 	ok_int(strlen(e.text), sizeof(e.text) - 1, "and is cut");
 }
 
+static void test_tame(void)
+{
+	struct vz_error e = { 0 };
+
+	(void)vz_fail(&e, -EINVAL, "name '%s'", "a\nb\033[2Jc\x7f\xc2\x9b" "\xc3\xa9");
+	ok_str(e.text, "name 'a?b?[2Jc???\xc3\xa9'", "a hostile name neither breaks the line nor reaches the terminal");
+	(void)vz_wrap(&e, -EINVAL, "x\ty");
+	ok(strncmp(e.text, "x?y: name", 9) == 0, "nor does one in a context");
+}
+
 int main(void)
 {
 	ok_int(sizeof(struct vz_error), 512, "size is part of the ABI");
@@ -47,5 +57,6 @@ int main(void)
 	ok_int(vz_wrap(NULL, -EPERM, "nobody listens"), -EPERM, "for wrap too");
 	test_fail_and_wrap();
 	test_bounds();
+	test_tame();
 	return test_done();
 }

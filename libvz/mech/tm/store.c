@@ -200,7 +200,7 @@ static int kv_read(const char *path, const struct kv *rows, size_t n)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_strv_ char **lines = NULL;
-	size_t found = 0;
+	uint32_t found = 0;
 	int r = os_read_file_at(AT_FDCWD, path, SMALL_FILE_MAX, &text, NULL);
 
 	if (r >= 0)
@@ -215,10 +215,10 @@ static int kv_read(const char *path, const struct kv *rows, size_t n)
 			if (!str_eq(rows[i].key, *p))
 				continue;
 			r = kv_store(&rows[i], eq + 1);
-			found++;
+			found |= 1U << i;
 		}
 	}
-	return r < 0 ? r : found == n ? 0 : -EBADMSG;
+	return r < 0 ? r : found == (1U << n) - 1 ? 0 : -EBADMSG;
 }
 
 static int kv_write(const char *path, const struct kv *rows, size_t n)
@@ -295,6 +295,8 @@ int tm_meta_read(const char *template_dir, const char *digest, struct tm_meta *r
 		r = kv_read(path, rows, ARRAY_SIZE(rows));
 	if (r < 0)
 		return r;
+	if (!tm_digest_ok(m.tree) || tm_name_check(m.name, NULL) < 0)
+		return -EBADMSG;
 	*ret = m;
 	return 0;
 }
