@@ -4,6 +4,9 @@
 # Nothing here needs a node; what needs root says so.
 bats_require_minimum_version 1.8.0
 
+load lib/vz.bash
+load lib/requires.bash
+
 setup_file() {
 	PATH=${VZ_BIN:-$BATS_TEST_DIRNAME/../${O:-build}/bin}:$PATH
 	export PATH
@@ -29,31 +32,27 @@ make_ct() {
 	printf '%s\n' "${@:2}" >"$VZ_CONF_DIR/conf/$1.conf"
 }
 
-need_root() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
-}
-
 # fails RC TEXT COMMAND...: exit status, one line with TEXT on stderr, nothing on stdout
 fails() {
 	local rc=$1 text=$2
 	shift 2
-	run "-$rc" --separate-stderr "$@"
+	cmd2 "$rc" "$@"
 	[ -z "$output" ]
-	[ "${#stderr_lines[@]}" = 1 ]
+	[ "$(wc -l <<<"$stderr")" = 1 ]
 	[[ $stderr == *"$text"* ]]
 }
 
 @test "version: first line is what OpenVZ's clients parse" {
-	run -0 --separate-stderr vzctl --version
+	cmd2 0 vzctl --version
 	[[ ${lines[0]} =~ ^'vzctl version '4\.[0-9]+(\.[0-9]+)?$ ]]
 	[[ ${lines[1]} =~ ^'vz '[0-9.]+$ ]]
 	[ -z "$stderr" ]
-	run -0 vzctl --help
+	vz --help
 	[[ ${lines[0]} =~ ^'vzctl version '4\. ]]
 }
 
 @test "usage: without arguments on stderr, exit 20, the lines panels probe for" {
-	run -20 --separate-stderr vzctl
+	cmd2 20 vzctl
 	[ -z "$output" ]
 	grep -q 'vzctl set <ctid>.*--force' <<<"$stderr"
 	grep -q -- '--reset_ub' <<<"$stderr"
@@ -64,12 +63,12 @@ fails() {
 	for cmd in create destroy start stop restart mount umount status set exec exec2 exec3 enter \
 		runscript console chkpnt restore snapshot snapshot-switch snapshot-delete snapshot-list \
 		snapshot-mount snapshot-umount quotaon quotaoff quotainit convert compact boot shutdown; do
-		run -0 vzctl help "$cmd"
+		vz help "$cmd"
 		[[ ${lines[0]} == Usage:* && ${lines[1]} == *"vzctl $cmd"* ]]
 		vzctl --help | grep -q "vzctl $cmd\b"
 	done
-	for cmd in delete suspend resume; do run -0 vzctl help "$cmd"; done
-	run -0 vzctl start --help
+	for cmd in delete suspend resume; do vz help "$cmd"; done
+	vz start --help
 }
 
 @test "unknown command: 20 and the nearest" {
@@ -109,23 +108,23 @@ fails() {
 	rm "$VZ_CONF_DIR/vz.conf"
 	fails 10 "vz.conf" vzctl start 101
 	fails 21 "CT ID missing" vzctl start
-	run -0 vzctl --version
+	vz --version
 }
 
 @test "no configuration: 14, but not for status" {
 	fails 14 "" vzctl start 101
 	fails 14 "" vzctl exec 101 true
 	fails 14 "" vzctl destroy 101
-	run -0 --separate-stderr vzctl status 101
+	cmd2 0 vzctl status 101
 	[ "$output" = "CTID 101 deleted unmounted down" ]
 	[ -z "$stderr" ]
 }
 
 @test "status: one line, also with --quiet; the first word can be changed" {
 	make_ct 101 'ONBOOT="no"'
-	run -0 --separate-stderr vzctl --quiet status 101
+	cmd2 0 vzctl --quiet status 101
 	[ "$output" = "CTID 101 exist unmounted down" ]
-	VZ_STATUS_WORD=VEID run -0 vzctl status 101
+	cmd 0 env VZ_STATUS_WORD=VEID vzctl status 101
 	[ "$output" = "VEID 101 exist unmounted down" ]
 }
 
@@ -159,14 +158,14 @@ fails() {
 	fails 21 "--applyconfig_map x: must be name" vzctl set 101 --applyconfig_map x --save
 	fails 21 "" vzctl set 101 --onboot maybe --save
 	fails 31 "not running" vzctl set 101 --reset_ub
-	run -0 vzctl set 101 --save
+	vz set 101 --save
 	[ "$output" = "No changes in CT configuration, not saving" ]
 }
 
 @test "set --save on a stopped container writes the file and says so on stdout" {
-	need_root
+	requires root
 	make_ct 101 '# a comment' 'ONBOOT="no"' 'UNKNOWN_KEY="kept"'
-	run -0 --separate-stderr vzctl set 101 --onboot yes --hostname=web.example.net --save
+	cmd2 0 vzctl set 101 --onboot yes --hostname=web.example.net --save
 	[[ $output == *"CT configuration saved to $VZ_CONF_DIR/conf/101.conf"* ]]
 	[ -z "$stderr" ]
 	grep -qx 'ONBOOT="yes"' "$VZ_CONF_DIR/conf/101.conf"
@@ -176,16 +175,16 @@ fails() {
 }
 
 @test "set without --save on a stopped container: 31" {
-	need_root
+	requires root
 	make_ct 101 'ONBOOT="no"'
-	run -31 vzctl set 101 --hostname x
+	vz 31 set 101 --hostname x
 	[ "$(cat "$VZ_CONF_DIR/conf/101.conf")" = 'ONBOOT="no"' ]
 }
 
 @test "commands of a stopped container: statuses" {
-	need_root
+	requires root
 	make_ct 101 'ONBOOT="no"'
-	run -0 --separate-stderr vzctl stop 101
+	cmd2 0 vzctl stop 101
 	[ "$output" = "Unable to stop: container is not running" ]
 	[ -z "$stderr" ]
 	fails 31 "" vzctl exec 101 true
@@ -201,7 +200,7 @@ fails() {
 }
 
 @test "disabled container: 105" {
-	need_root
+	requires root
 	make_ct 101 'DISABLED="yes"' 'PHYSPAGES="0:65536"' 'SWAPPAGES="0:65536"'
 	fails 105 "" vzctl start 101
 }
@@ -227,12 +226,12 @@ fails() {
 		quotaoff 66
 		convert 155
 	END
-	run -0 vzctl compact 101
+	vz compact 101
 }
 
 @test "--quiet silences errors on the console, not in the log file" {
 	make_ct 101 'ONBOOT="no"'
-	run -16 vzctl --quiet chkpnt 101
+	vz 16 --quiet chkpnt 101
 	[ -z "$output" ]
 	grep -Eq '^[0-9-]{10}T[0-9:]{8}[+-][0-9]{4} vzctl : CT 101 : checkpointing is not available' \
 		"$BATS_TEST_TMPDIR/vzctl.log"
@@ -241,7 +240,7 @@ fails() {
 @test "LOGGING=no leaves no log file" {
 	make_ct 101 'ONBOOT="no"'
 	sed -i 's/^LOGGING=.*/LOGGING="no"/' "$VZ_CONF_DIR/vz.conf"
-	run -16 vzctl chkpnt 101
+	vz 16 chkpnt 101
 	[ ! -e "$BATS_TEST_TMPDIR/vzctl.log" ]
 }
 
@@ -249,12 +248,12 @@ fails() {
 	make_ct 101 'ONBOOT="no"'
 	vzctl chkpnt 101 <&- >&- 2>&- || [ $? = 16 ]
 	# the log file, the first file opened, did not become descriptor 2
-	run -0 cat "$BATS_TEST_TMPDIR/vzctl.log"
+	cmd 0 cat "$BATS_TEST_TMPDIR/vzctl.log"
 	[ "${#lines[@]}" = 1 ]
 }
 
 @test "vzlist -L: all fields, each with its header" {
-	run -0 --separate-stderr vzlist -L
+	cmd2 0 vzlist -L
 	[ "${lines[0]}" = "ctid            CTID           " ]
 	[ -z "$stderr" ]
 	[ "${#lines[@]}" -gt 100 ]
@@ -269,91 +268,89 @@ fails() {
 	fails 1 "Unknown field" vzlist -o ''
 	fails 1 "Invalid sort field name: foo" vzlist -s foo
 	fails 1 "numproc.m" vzlist -j -o numproc.m
-	run -1 --separate-stderr vzlist --bad
+	cmd2 1 vzlist --bad
 	[[ $stderr == *Usage* ]]
-	run -0 vzlist --help
-	need_root
+	cmd 0 vzlist --help
+	requires root
 	fails 1 "CT ID nope is invalid." vzlist nope
 }
 
 @test "vzlist: not for users" {
-	need_root
-	command -v setpriv >/dev/null || skip "needs setpriv"
+	requires root
 	chmod 755 "$BATS_TEST_TMPDIR" "$VZ_CONF_DIR"
-	run -1 --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups "$(command -v vzlist)"
+	cmd2 1 setpriv --reuid=65534 --regid=65534 --clear-groups "$(command -v vzlist)"
 	# a path that such a user may not search is no failure of vzlist
 	[[ $stderr == "This program can only be run under root." || $stderr == *"ermission denied"* ]]
 }
 
 @test "vzlist: nothing found is 0 without, 1 with a CTID" {
-	need_root
+	requires root
 	fails 0 "Container(s) not found" vzlist
 	fails 0 "Container(s) not found" vzlist -a
 	fails 1 "Container(s) not found" vzlist 101
-	run -0 --separate-stderr vzlist -j
+	cmd2 0 vzlist -j
 	[ "$output" = "[]" ]
 }
 
 @test "vzlist: header, widths and padding to the byte" {
-	need_root
+	requires root
 	make_ct 101 'HOSTNAME="web.example.net"' 'IP_ADDRESS="192.0.2.1/24 2001:db8::1"' 'NAME="web"'
 	make_ct 1001
-	run -0 --separate-stderr vzlist -a
+	cmd2 0 vzlist -a
 	[ "${lines[0]}" = "      CTID      NPROC STATUS    IP_ADDR         HOSTNAME" ]
 	[ "${lines[1]}" = "       101          - stopped   192.0.2.1       web.example.net" ]
 	[ "${lines[2]}" = "      1001          - stopped   -               -" ]
-	run -0 vzlist -S -n -H
+	cmd 0 vzlist -S -n -H
 	[ "${lines[0]}" = "       web          - stopped   192.0.2.1       web.example.net" ]
-	run -0 vzlist -1 -a
+	cmd 0 vzlist -1 -a
 	[ "$output" = "$(printf '%10s\n%10s' 101 1001)" ]
-	run -0 vzlist -H -o veid,ip 101
+	cmd 0 vzlist -H -o veid,ip 101
 	[ "$output" = "       101 192.0.2.1 2001:db8::1" ]
-	run -0 vzlist -a -H -o ctid -s -ctid
+	cmd 0 vzlist -a -H -o ctid -s -ctid
 	[ "${lines[0]}" = "      1001" ]
-	run -0 vzlist -a -H -o ctid -h 'web.*'
+	cmd 0 vzlist -a -H -o ctid -h 'web.*'
 	[ "$output" = "       101" ]
 }
 
 @test "vzlist: cut to the width in all columns but the last, not with -t" {
-	need_root
+	requires root
 	make_ct 101 'HOSTNAME="a-host-name-that-is-longer-than-its-column.example.net"'
-	run -0 vzlist -a -H -o hostname,ctid
+	cmd 0 vzlist -a -H -o hostname,ctid
 	[ "$output" = "a-host-name-that-is-longer-than-        101" ]
-	run -0 vzlist -a -H -t -o hostname,ctid
+	cmd 0 vzlist -a -H -t -o hostname,ctid
 	[[ $output == "a-host-name-that-is-longer-than-its-column.example.net "*101 ]]
-	run -0 vzlist -a -H -o ctid,hostname
+	cmd 0 vzlist -a -H -o ctid,hostname
 	[[ $output == *longer-than-its-column.example.net ]]
 }
 
 @test "vzlist: a private area that is gone hides a stopped container" {
-	need_root
+	requires root
 	make_ct 101
 	rm -r "$BATS_TEST_TMPDIR/private/101"
 	fails 1 "Container(s) not found" vzlist 101
 }
 
 @test "vzlist: paths have the ID in them" {
-	need_root
+	requires root
 	make_ct 101
-	run -0 vzlist -a -H -t -o private,root
+	cmd 0 vzlist -a -H -t -o private,root
 	read -r -a v <<<"$output"
 	[ "${v[*]}" = "$BATS_TEST_TMPDIR/private/101 $BATS_TEST_TMPDIR/root/101" ]
 }
 
 @test "vzlist: limits of a stopped container come from its configuration" {
-	need_root
+	requires root
 	make_ct 101 'PHYSPAGES="0:65536"' 'SWAPPAGES="0:unlimited"' 'NUMPROC="240"' 'DISKSPACE="1048576:2097152"'
-	run -0 vzlist -a -H -o physpages,physpages.b,physpages.l,swappages.l,numproc.b,diskspace.s,diskspace.h,uptime
+	cmd 0 vzlist -a -H -o physpages,physpages.b,physpages.l,swappages.l,numproc.b,diskspace.s,diskspace.h,uptime
 	read -r -a v <<<"$output"
 	[ "${v[*]}" = "- 0 65536 9223372036854775807 240 1048576 2097152 -" ]
 }
 
 @test "vzlist -j: valid JSON with OpenVZ's keys and types" {
-	need_root
-	command -v jq >/dev/null || skip "needs jq"
+	requires root jq
 	make_ct 101 'HOSTNAME="web"' 'IP_ADDRESS="192.0.2.1/24 2001:db8::1"' 'DESCRIPTION="a \"b\" c"' \
 		'PHYSPAGES="0:65536"' 'FEATURES="nfs:on sit:off"' 'ONBOOT="yes"'
-	run -0 --separate-stderr vzlist -a -j
+	cmd2 0 vzlist -a -j
 	jq -e 'length == 1 and (.[0] | .ctid == 101 and .veid == 101 and .vpsid == 101 and
 		.hostname == "web" and .ip == ["192.0.2.1", "2001:db8::1"] and .status == "stopped" and
 		.onboot == true and .disabled == false and .vswap == true and .name == null and
@@ -364,25 +361,24 @@ fails() {
 }
 
 @test "vzlist: hostile text stays one line and valid JSON" {
-	need_root
-	command -v jq >/dev/null || skip "needs jq"
+	requires root jq
 	make_ct 101 "DESCRIPTION=\"x$(printf '\033]0;evil\007\xff')y\""
-	run -0 vzlist -a -H -o description
+	cmd 0 vzlist -a -H -o description
 	[ "${#lines[@]}" = 1 ]
 	[[ $output != *$'\e'* && $output != *$'\a'* ]]
 	vzlist -a -j -o description | jq -e '.[0].description | startswith("x") and endswith("y")'
 }
 
 @test "vzpid: usage, header, a process of the host" {
-	run -1 --separate-stderr vzpid
+	cmd2 1 vzpid
 	[[ $stderr == Usage* ]]
-	run -1 --separate-stderr vzpid nonsense
+	cmd2 1 vzpid nonsense
 	[[ $stderr == *"Invalid PID: nonsense"* ]]
-	need_root
-	run -0 vzpid 1
+	requires root
+	cmd 0 vzpid 1
 	[ "${lines[0]}" = $'Pid\tCTID\tName' ]
 	[[ ${lines[1]} == $'1\t0\t'* ]]
-	run -0 vzpid -p - <<<"1"
+	cmd 0 bash -c 'echo 1 | vzpid -p -'
 	[ "${lines[0]}" = $'Pid\tCT/Pid\tCTID\tName' ]
 	[[ ${lines[1]} == $'1\t1\t0\t'* ]]
 }
@@ -390,11 +386,11 @@ fails() {
 @test "init script: status tells by output and exit status" {
 	local script=$BATS_TEST_DIRNAME/../vzctl/boot/vz
 	export VZ_RUNDIR=$BATS_TEST_TMPDIR/run VZ_NO_SYSTEMCTL=1
-	run -3 "$script" status
+	cmd 3 "$script" status
 	[ "$output" = "OpenVZ is stopped." ]
 	mkdir -p "$VZ_RUNDIR"
 	touch "$VZ_RUNDIR/boot"
-	run -0 "$script" status
+	cmd 0 "$script" status
 	[ "$output" = "OpenVZ is running..." ]
-	run -1 "$script" dance
+	cmd 1 "$script" dance
 }
