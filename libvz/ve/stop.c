@@ -8,6 +8,7 @@
 #include "os/os.h"
 
 #include <errno.h>
+#include <sys/wait.h>
 
 #define HALT_TIMEOUT_MS 30000
 
@@ -24,7 +25,8 @@ static bool ask(const struct ve *ve)
 
 	if (r < 0)
 		log_warn(ve->log, "The container cannot be asked to halt: %s", e.text);
-	return r == 0;
+	/* init's TERM to all of the VE may hit the messenger before it is done */
+	return r == 0 || (r > 0 && WIFSIGNALED(r));
 }
 
 static int orderly(const struct ve *ve, int init, struct vz_error *e)

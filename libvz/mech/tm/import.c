@@ -41,6 +41,9 @@ static int open_archive(struct import *i, struct vz_error *e)
 {
 	/* NONBLOCK: a pipe of that name must not hang us */
 	i->archive = os_openat(AT_FDCWD, i->im->archive, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0, 0);
+	if (i->archive == -ENOENT)
+		return vz_fail_exit(e, -ENOENT, VZ_EXIT_TEMPLATE, "there is no archive %s",
+				    i->im->archive);
 	if (i->archive < 0)
 		return vz_fail_exit(e, i->archive, VZ_EXIT_TEMPLATE, "open %s", i->im->archive);
 	if (fstat(i->archive, &i->st) < 0)
