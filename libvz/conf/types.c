@@ -10,7 +10,6 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -138,22 +137,21 @@ static int format_i64(const struct param *p, const void *v, char **ret)
 const struct vz_type type_i64 = { "number", sizeof(int64_t), .parse = parse_i64,
 				  .format = format_i64 };
 
-/* digits[.digits]; strtod would follow the caller's locale */
+/* digits[.digits]; strtod would follow the caller's locale.  Held to millionths, as it is written. */
 static int parse_double(const struct param_ctx *x, const char *s, void *v, struct vz_error *e)
 {
-	double d = 0, scale = 1;
+	size_t whole = strspn(s, "0123456789");
+	uint64_t micro = 0, unit = 1000000;
 	const char *p = s;
 
-	for (; isdigit((unsigned char)*p); p++)
-		d = d * 10 + (*p - '0');
-	if (p != s && *p == '.')
-		for (p++; isdigit((unsigned char)*p); p++) {
-			scale /= 10;
-			d += (*p - '0') * scale;
-		}
-	if (p == s || *p || d > 1000000)
-		return REFUSE("must be a number such as 1.5");
-	*(double *)v = d;
+	for (; p < s + whole && micro <= unit * unit; p++)
+		micro = micro * 10 + (uint64_t)(*p - '0') * unit;
+	if (whole && p == s + whole && *p == '.')
+		for (p++; isdigit((unsigned char)*p); p++)
+			micro += (uint64_t)(*p - '0') * (unit /= 10);
+	if (!whole || *p || micro > 1000000000000)
+		return REFUSE("must be a number such as 1.5, at most 1000000");
+	*(double *)v = (double)micro / 1000000;
 	return 0;
 }
 
