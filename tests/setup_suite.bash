@@ -15,6 +15,9 @@ setup_suite() {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do /bin/true; done
 	[ $((${EPOCHREALTIME/./} - start)) -lt 150000 ] || VZ_SLOW=10
 	export VZ_SLOW VZ_TIMEOUT=$((60 * VZ_SLOW))
+	# the machine's v2 hierarchy may lack the controllers that samples set limits for: not what is tested there
+	[ -z "$(requires_missing cgroup-memory)" ] ||
+		sed -i 's/^CGROUP_MISSING=.*/CGROUP_MISSING="warn"/' /etc/vz/vz.conf
 	local t name file
 	mkdir -p /vz/template/cache
 	for t in ${VZ_TEST_TEMPLATES:-}; do

@@ -102,7 +102,7 @@ static int check_new(const struct ve *ve, const char *ostemplate, struct vz_erro
 {
 	if (ve->id == 0)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VALUE, "CT 0 is the host");
-	if (!ostemplate)
+	if (!ostemplate || !*ostemplate)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_OSTEMPLATE,
 				    "no OS template: use --ostemplate NAME or set DEF_OSTEMPLATE in %s", ve->host->path);
 	if (!ve->conf.private)
@@ -179,8 +179,6 @@ int ve_create(struct ve *ve, const char *ostemplate, const char *config, const s
 	if (r < 0) {
 		if (new_conf)
 			undo_config(ve);
-		/* VZ_LOG_ERR goes to stderr; the cause itself is the caller's to print */
-		log_err(ve->log, "Creation of container private area failed");
 		return r;
 	}
 	log_info(ve->log, "Container private area was created");

@@ -9,11 +9,12 @@
 
 #include <errno.h>
 #include <sys/wait.h>
+#include <sys/wait.h>
 
 #define HALT_TIMEOUT_MS 30000
 
-/* Ask init to end; true when it may be waited for. */
-static bool ask(const struct ve *ve)
+/* Ask init to end; true when it may be waited for. The asking script itself dies of or hangs in a good halt. */
+static bool ask(const struct ve *ve, int timeout_ms)
 {
 	/* systemd's halt waits for the job's end only with --no-block missing; busybox and sysv know plain halt */
 	static const char script[] = "if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then\n"
@@ -21,22 +22,28 @@ static bool ask(const struct ve *ve)
 				     "elif command -v poweroff >/dev/null 2>&1; then poweroff\n"
 				     "else halt; fi\n";
 	struct vz_error e = { 0 };
-	int r = ve_script(ve, script, NULL, HALT_TIMEOUT_MS, NULL, &e);
+	int r = ve_script(ve, script, NULL, timeout_ms, NULL, &e);
 
-	if (r < 0)
-		log_warn(ve->log, "The container cannot be asked to halt: %s", e.text);
-	/* init's TERM to all of the VE may hit the messenger before it is done */
-	return r == 0 || (r > 0 && WIFSIGNALED(r));
+	if (r == -ETIMEDOUT || (r >= 0 && WIFSIGNALED(r)))
+		return true;
+	if (r != 0)
+		log_warn(ve->log, "The container cannot be asked to halt: %s", r < 0 ? e.text : "its halt command failed");
+	return r == 0;
 }
 
 static int orderly(const struct ve *ve, int init, struct vz_error *e)
 {
+	uint64_t limit = (uint64_t)ve->conf.stop_timeout * 1000, end, now;
 	int r = hooks_inside(ve, "stop", e);
 
 	if (r < 0)
 		return r;
-	if (ask(ve) && os_pidfd_wait(init, (int)ve->conf.stop_timeout * 1000) > 0)
-		return 0;
+	end = os_now_ms() + limit;
+	if (ask(ve, (int)(limit < HALT_TIMEOUT_MS ? limit : HALT_TIMEOUT_MS))) {
+		now = os_now_ms();
+		if (os_pidfd_wait(init, now < end ? (int)(end - now) : 0) > 0)
+			return 0;
+	}
 	log_info(ve->log, "Killing container ...");
 	return 0;
 }

@@ -53,6 +53,24 @@ fake_host() {
 	CONF
 }
 
+# ve_create CTID [OPTION...]: of the smallest template; VE_TEMPLATE names another one. ve_start: and runs.
+ve_create() {
+	local id=$1
+	shift
+	vz create "$id" --ostemplate "${VE_TEMPLATE:-tiny}" "$@"
+}
+ve_start() {
+	ve_create "$@"
+	vz start "$1"
+}
+# ve_status CTID WORDS: what vzctl status says behind the CTID
+ve_status() {
+	vz status "$1"
+	assert_output "CTID $1 $2"
+}
+# ve_is CTID WORDS: the same as a condition, for wait_until
+ve_is() { [ "$(vzctl status "$1" 3>&-)" = "CTID $1 $2" ]; }
+
 # ve_destroy CTID...: whatever state they are in; says nothing of those that are not there.
 ve_destroy() {
 	local id

@@ -60,8 +60,10 @@ static void flow_write(struct flow *f)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
-		/* the reader went away: read on to nowhere, so that the writer is not blocked */
+		/* the reader went away: a pipe's writer is to learn that, a terminal is read on to nowhere */
 		flow_close_dst(f);
+		if (f->own_src || f->own_dst)
+			flow_close_src(f);
 		return;
 	}
 	f->off += (size_t)n;
