@@ -119,10 +119,22 @@ static int take_own(struct cli *c, const struct cmd_opt *opts, int i, const char
 	return 0;
 }
 
+/* An option that changes nothing must not look as if it had. */
+static void warn_obsolete(const char *name)
+{
+	struct vz_param_info p = { .size = sizeof(p) };
+
+	for (size_t i = 0; vz_param_info(i, &p) >= 0; i++)
+		if (p.opt && strcmp(p.opt, name) == 0 && (p.flags & VZ_PARAM_OBSOLETE))
+			log_say(VZ_LOG_WARN, "--%s is accepted without effect: %s", name, p.doc);
+}
+
 static int take_param(struct cli *c, const char *name, const char *value, struct vz_error *e)
 {
 	struct opts *o = &c->o;
 	int r;
+
+	warn_obsolete(name);
 
 	if (o->nchanges < ARRAY_SIZE(o->params))
 		o->params[o->nchanges] = name;
