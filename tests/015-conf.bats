@@ -126,6 +126,7 @@ assert {e[\"code\"] for e in d[\"exit_codes\"]} >= {0, 9, 14, 21, 31, 32}
 @test "completion: bash offers commands, options, words" {
 	[ -e "$BUILD/completion/vzctl.bash" ]
 	complete_line() { # the words typed, the last one to be completed
+		# shellcheck disable=SC2016
 		cmd 0 bash -c 'source "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 			_vzctl vzctl "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"
 			printf "%s\n" "${COMPREPLY[@]}"' bash "$BUILD/completion/vzctl.bash" "$@"
