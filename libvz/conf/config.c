@@ -35,18 +35,7 @@ static int load_defaults(struct ve_config *c, const struct host_config *h, struc
 	return r;
 }
 
-/* One line of a file into c; what cannot be used is said, and the first of them noted. */
-static int load_value(struct ve_config *c, const struct host_config *h, const struct param *p,
-		      const char *value, enum conf_origin from, char **ret_problem)
-{
-	struct vz_error why = { 0 };
-	int r = param_parse_file(c, h, p, value, from, &why);
-
-	if (r >= 0 || r == -ENOMEM)
-		return r;
-	return str_set(ret_problem, why.text);
-}
-
+/* Lines of a file into c; what cannot be used is said, and the first of them noted. */
 static int load_file(struct ve_config *c, const struct host_config *h, const struct conf_file *f,
 		     enum conf_origin from, const char *path, const struct logger *l,
 		     struct vz_error *e)
@@ -55,7 +44,7 @@ static int load_file(struct ve_config *c, const struct host_config *h, const str
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < conf_file_lines(f); i++) {
-		_cleanup_free_ char *bad = NULL;
+		struct vz_error why = { 0 };
 		const struct param *p;
 
 		conf_file_line(f, i, &key, &value, &problem);
@@ -63,12 +52,13 @@ static int load_file(struct ve_config *c, const struct host_config *h, const str
 		if (!p || !(p->flags & VZ_PARAM_VE) ||
 		    (from == FROM_HOST && (p->flags & P_NOINHERIT)))
 			continue;
-		r = load_value(c, h, p, value, from, &bad);
-		if (r < 0 || !bad)
+		r = param_parse_file(c, h, p, value, from, &why);
+		if (r >= 0 || r == -ENOMEM)
 			continue;
-		log_warn(l, "%s: line %zu: %s; the value is ignored", path, i + 1, bad);
+		r = 0;
+		log_warn(l, "%s: line %zu: %s; the value is ignored", path, i + 1, why.text);
 		if (!c->bad)
-			r = str_fmt(&c->bad, "%s: line %zu: %s", path, i + 1, bad);
+			r = str_fmt(&c->bad, "%s: line %zu: %s", path, i + 1, why.text);
 	}
 	return r < 0 ? vz_fail(e, r, "read %s", path) : 0;
 }
