@@ -35,32 +35,46 @@ static int load_defaults(struct ve_config *c, const struct host_config *h, struc
 	return r;
 }
 
-/* Lines of a file into c; what cannot be used is said, and the first of them noted. */
+/* One line of a file into c; what cannot be used is said and noted. */
+static int load_value(struct ve_config *c, const struct host_config *h, const struct param *p,
+		      const char *value, enum conf_origin from, struct vz_error *e)
+{
+	struct vz_error why = { 0 };
+	int r = param_parse_file(c, h, p, value, from, &why);
+
+	if (r == -ENOMEM)
+		return vz_fail(e, r, "read the configuration");
+	if (r < 0 && !c->bad && str_set(&c->bad, why.text) < 0)
+		return vz_fail(e, -ENOMEM, "read the configuration");
+	if (r < 0 && e)
+		*e = why;
+	return r < 0;
+}
+
 static int load_file(struct ve_config *c, const struct host_config *h, const struct conf_file *f,
 		     enum conf_origin from, const char *path, const struct logger *l,
 		     struct vz_error *e)
 {
 	const char *key, *value, *problem;
-	int r = 0;
+	struct vz_error why = { 0 };
 
-	for (size_t i = 0; r >= 0 && i < conf_file_lines(f); i++) {
-		struct vz_error why = { 0 };
+	for (size_t i = 0; i < conf_file_lines(f); i++) {
 		const struct param *p;
+		int r;
 
 		conf_file_line(f, i, &key, &value, &problem);
 		p = key && !problem ? param_by_key(key) : NULL;
 		if (!p || !(p->flags & VZ_PARAM_VE) ||
 		    (from == FROM_HOST && (p->flags & P_NOINHERIT)))
 			continue;
-		r = param_parse_file(c, h, p, value, from, &why);
-		if (r >= 0 || r == -ENOMEM)
-			continue;
-		r = 0;
-		log_warn(l, "%s: line %zu: %s; the value is ignored", path, i + 1, why.text);
-		if (!c->bad)
-			r = str_fmt(&c->bad, "%s: line %zu: %s", path, i + 1, why.text);
+		r = load_value(c, h, p, value, from, &why);
+		if (r < 0)
+			return vz_fail(e, r, "read %s", path);
+		if (r > 0)
+			log_warn(l, "%s: line %zu: %s; the value is ignored", path, i + 1,
+				 why.text);
 	}
-	return r < 0 ? vz_fail(e, r, "read %s", path) : 0;
+	return 0;
 }
 
 static int finish(struct ve_config *c, const struct logger *l, struct vz_error *e)

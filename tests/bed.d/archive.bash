@@ -20,20 +20,20 @@ keyring() {
 }
 
 # URI of the archive ("main") or of the security archive ("security"), without trailing slash.
-# apt parses its own sources; its answer has Origin only where lists were downloaded, hence
-# the release names beside it.
+# apt parses its own sources and tells which files it would fetch; other people's repositories
+# are not called like a release of Debian, or have no component main.
 archive_uri() {
 	local want=${1:-main} uri
 	if [ "$want" = main ] && [ -n "${VZ_BED_MIRROR:-}" ]; then
 		printf '%s\n' "${VZ_BED_MIRROR%/}"
 		return
 	fi
-	uri=$(apt-get indextargets --format "\$(REPO_URI) \$(RELEASE) \$(ORIGIN)" 'Created-By: Packages' 2>/dev/null |
+	uri=$(apt-get --print-uris update 2>/dev/null |
+		sed -n -E "s#^'(https?://[^']*)/dists/([^']*)/main/binary-[^']*'.*#\1 \2#p" |
 		awk -v want="$want" '
-			$1 !~ /^https?:/ { next }
-			$3 != "Debian" && $2 !~ /^(oldstable|stable|testing|unstable|sid|bookworm|trixie|forky)(-|$)/ { next }
-			($2 ~ /security/) != (want == "security") { next }
-			{ sub(/\/$/, "", $1); print $1; exit }')
+			$2 !~ /^(oldstable|stable|testing|unstable|sid|bookworm|trixie|forky)(-security|\/updates)?$/ { next }
+			($2 ~ /security|updates/) != (want == "security") { next }
+			!found++ { print $1 }')
 	[ -n "$uri" ] || return 1
 	printf '%s\n' "$uri"
 }

@@ -6,8 +6,11 @@
 CACHE=${VZ_CACHE:-/var/cache/vz}/bed
 STATE=${VZ_BED_STATE:-/run/vz-bed}
 # Beds with different state directories share caches but nothing that lives.
-BED_ID=$(printf '%s' "$STATE" | sha256sum)
-BED_ID=${BED_ID:0:8}
+BED_ID=main
+if [ "$STATE" != /run/vz-bed ]; then
+	BED_ID=$(printf '%s' "$STATE" | sha256sum)
+	BED_ID=${BED_ID:0:8}
+fi
 DISKS=$CACHE/disks/$BED_ID # node disks: on a real file system, which /run need not be
 SHARE=$CACHE/share         # seen by all nodes as /cache
 # shellcheck disable=SC2034 # used in other files
@@ -35,6 +38,13 @@ locked() {
 	) 9>"$file"
 }
 
+# Take the lock for as long as this shell lives.
+hold() {
+	mkdir -p "${1%/*}"
+	exec 9>"$1"
+	flock -x 9
+}
+
 bed_locked() { locked "$STATE/lock" "$@"; }
 node_locked() { # NAME CMD...
 	local name=$1
@@ -54,8 +64,8 @@ close_fds() {
 # Start time of a process (field 22 of stat, counted behind the command name, which may hold
 # blanks): with the pid it names one process for ever, also when the pid is used again.
 proc_start() {
-	local stat
-	stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+	local stat=''
+	{ read -r -d '' stat <"/proc/$1/stat"; } 2>/dev/null || [ -n "$stat" ] || return 1
 	read -ra stat <<<"${stat##*) }"
 	# a zombie is dead
 	[ "${stat[0]}" != Z ] && printf '%s\n' "${stat[19]}"
@@ -86,10 +96,11 @@ wait_until() {
 # had no time to write. The machine's own cgroups, mounts and controllers stay untouched.
 
 cg_root() {
-	local mnt
-	mnt=$(findmnt -n -t cgroup2 -o TARGET 2>/dev/null | head -n 1)
-	[ -n "$mnt" ] || die "no cgroup v2 hierarchy is mounted on this machine"
-	printf '%s/vz-bed.%s\n' "$mnt" "$BED_ID"
+	local dir type
+	while read -r _ dir type _; do
+		[ "$type" != cgroup2 ] || { printf '%s/vz-bed.%s\n' "$dir" "$BED_ID" && return; }
+	done </proc/self/mounts
+	die "no cgroup v2 hierarchy is mounted on this machine"
 }
 
 # cg_make DIR: a cgroup within the bed's, which hands down every controller it got.
@@ -135,4 +146,5 @@ spawn() {
 		close_fds
 		exec setsid "$@" </dev/null >>"$log" 2>&1
 	) &
+	disown
 }

@@ -35,6 +35,7 @@ deps_missing() {
 		command -v "$cmd" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command -v "$cmd" >/dev/null ||
 			printf '%s %s\n' "$cmd" "$pkg"
 	done <<<"$1"
+	if [[ $1 == *qemu* ]] && ! vm_virtiofsd >/dev/null; then echo 'virtiofsd virtiofsd'; fi
 	keyring >/dev/null 2>&1 || echo 'debian-archive-keyring.gpg debian-archive-keyring'
 }
 
@@ -48,7 +49,7 @@ deps_need() {
 	exit 1
 }
 
-need_root() { [ "$(id -u)" -eq 0 ] || die "nodes are made of namespaces: run as root"; }
+need_root() { [ "$EUID" -eq 0 ] || die "nodes are made of namespaces: run as root"; }
 
 cmd_deps() {
 	local list=$DEPS_NS install='' pkgs
@@ -68,6 +69,7 @@ cmd_deps() {
 	[ -n "$pkgs" ] || return 0
 	need_root
 	# others may be installing just now: wait for the lock instead of failing
+	apt-get -q -q -o DPkg::Lock::Timeout=600 update
 	# shellcheck disable=SC2086
 	DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends \
 		-o DPkg::Lock::Timeout=600 install $pkgs

@@ -4,12 +4,13 @@
 # vz into nodes: built and staged on the machine, then unpacked inside the node, so that no
 # path of a node is ever followed from outside and both kinds of node are served alike.
 
-# Builds into STAGE; prints nothing when all is well.
+# Builds into STAGE; prints nothing when all is well. A build directory of its own, because
+# another prefix would rebuild parts of the one that people work in.
 install_stage() {
 	local stage=$1 log=$STATE/install.$$.log
 	mkdir -p "$STATE"
 	if ! locked "$STATE/locks/build.$(sha256sum <<<"$TOP" | cut -c1-8)" \
-		make -C "$TOP" --no-print-directory install \
+		make -C "$TOP" -j "$(nproc)" --no-print-directory O=build-bed install \
 		"DESTDIR=$stage" prefix=/usr sysconfdir=/etc localstatedir=/var >"$log" 2>&1; then
 		tail -n 30 "$log" >&2
 		rm -f "$log"
@@ -32,7 +33,7 @@ cmd_install() {
 	need_root
 	install_possible || die "no Makefile with a target 'install' in $TOP"
 	for name; do node_need_up "$name"; done
-	stage=$(mktemp -d)
+	stage=$STATE/stage.$$
 	install_stage "$stage" || rc=1
 	if [ "$rc" = 0 ]; then
 		for name; do install_node "$name" "$stage" || rc=1; done

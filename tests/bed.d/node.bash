@@ -9,8 +9,8 @@
 node_dir() { echo "$STATE/nodes/$1"; }
 node_disk() { echo "$DISKS/$1"; }
 node_cg() { echo "$(cg_root)/node.$1"; }
-node_kind() { cat "$STATE/nodes/$1/kind" 2>/dev/null; }
-node_num() { cat "$STATE/nodes/$1/num"; }
+node_kind() { echo "$(<"$STATE/nodes/$1/kind")"; }
+node_num() { echo "$(<"$STATE/nodes/$1/num")"; }
 
 node_names() {
 	local d
@@ -65,13 +65,32 @@ cmd_up() {
 		install=''
 	fi
 	if [ -n "$install" ]; then
-		stage=$(mktemp -d)
+		stage=$STATE/stage.$$
 		# shellcheck disable=SC2064
 		trap "rm -rf '$stage'" EXIT
 		install_stage "$stage" || die "vz does not build: no node was brought up (--no-install brings one up)"
 	fi
 	userland=$(userland_get)
-	for name in "${names[@]}"; do node_locked "$name" node_up "$name" "$kind" "$userland" "$stage"; done
+	up_workers "$kind" "$userland" "$stage" "${names[@]}"
+}
+
+# One worker per node. Signals go on to the workers, each of which takes its half-made node
+# away; should we be killed, they go on, and `bed down` finds them as the nodes' owners.
+up_workers() {
+	local kind=$1 userland=$2 stage=$3 name pid rc=0
+	shift 3
+	WORKERS=()
+	trap 'kill -TERM "${WORKERS[@]}" 2>/dev/null; wait; exit 143' INT TERM HUP
+	for name; do
+		{
+			hold "$STATE/locks/$name"
+			node_up "$name" "$kind" "$userland" "$stage"
+		} </dev/null &
+		WORKERS+=($!)
+	done
+	for pid in "${WORKERS[@]}"; do wait "$pid" || rc=1; done
+	trap - INT TERM HUP
+	return $rc
 }
 
 # Call with the node's lock held.
@@ -85,9 +104,8 @@ node_up() {
 	# from here on a failure or a signal takes the half-made node away again
 	# shellcheck disable=SC2064
 	trap "trap - EXIT; node_clear '$name'" EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
-	bed_locked node_register "$name" "$kind"
+	trap 'exit 143' TERM
+	bed_locked node_register "$name" "$kind" "$BASHPID"
 	rm -rf "$(node_disk "$name")"
 	mkdir -p "$(node_disk "$name")" "$SHARE"
 	cg_make "$(node_cg "$name")"
@@ -95,20 +113,24 @@ node_up() {
 	"${kind}_up" "$name" "$userland"
 	[ -z "$stage" ] || install_node "$name" "$stage"
 	date +%s >"$dir/up"
-	trap - EXIT INT TERM HUP
+	trap - EXIT TERM
 	bed_locked peers_update
 }
 
-# A number for the node, and the network it joins. Call with the bed's lock held.
+# A number for the node, and the network it joins. Call with the bed's lock held. From here on
+# `bed down` finds the node, hence a worker whose `bed up` was killed stops here at the latest.
 node_register() {
-	local name=$1 kind=$2 dir num=1
-	dir=$(node_dir "$name")
+	local name=$1 kind=$2 owner=$3 dir num=1
+	dir=$STATE/new
+	proc_start $$ >/dev/null || exit 1
 	while grep -qsx "$num" "$STATE"/nodes/*/num; do num=$((num + 1)); done
 	[ "$num" -lt 250 ] || die "too many nodes"
-	mkdir -p "$dir"
+	rm -rf "$dir"
+	mkdir -p "$dir" "$STATE/nodes"
 	echo "$kind" >"$dir/kind"
 	echo "$num" >"$dir/num"
-	proc_record "$dir/owner" $$
+	proc_record "$dir/owner" "$owner"
+	mv -T "$dir" "$(node_dir "$name")"
 	net_up
 }
 
@@ -163,6 +185,7 @@ cmd_down() {
 	for name; do
 		node_valid "$name"
 		[ -d "$(node_dir "$name")" ] || [ -d "$(node_cg "$name")" ] || die "no node '$name'; see 'bed list'"
+		stop_owner "$name"
 		node_locked "$name" node_down "$name"
 	done
 }
@@ -182,24 +205,31 @@ down_update() {
 
 # Everything of the bed, also what no state file tells of.
 down_all() {
-	local name cg
-	for name in $(node_names); do
-		stop_owner "$name"
-		node_locked "$name" node_clear "$name"
+	local name
+	until bed_locked down_rest; do
+		for name in $(node_names); do
+			stop_owner "$name"
+			node_locked "$name" node_clear "$name"
+		done
 	done
-	cg=$(cg_root)
-	bed_locked cg_end "$cg"
+}
+
+# What is left when no node is; a `bed up` may have registered one since we looked last.
+down_rest() {
+	[ -z "$(node_names)" ] || return 1
+	cg_end "$(cg_root)"
 	loops_detach "$DISKS"
 	rm -rf "$DISKS" "$STATE"
 }
 
-# A `bed up` still at work would go on making what we clear away.
+# A `bed up` still at work would go on making what we clear away, and holds the node's lock.
 stop_owner() {
 	local pid
 	if [ "$(node_state "$1")" = starting ] && pid=$(proc_recorded "$(node_dir "$1")/owner"); then
 		kill -TERM "$pid" 2>/dev/null || true
 		wait_until 30 owner_gone "$1" || kill -KILL "$pid" 2>/dev/null || true
 	fi
+	cg_end "$(node_cg "$1")"
 }
 
 owner_gone() { ! proc_recorded "$(node_dir "$1")/owner" >/dev/null; }
@@ -211,6 +241,8 @@ node_clear() {
 	dir=$(node_dir "$name")
 	disk=$(node_disk "$name")
 	cg_end "$(node_cg "$name")"
+	# a tap stays when its QEMU is gone
+	if [ -e "$dir/num" ] && net_holder >/dev/null; then in_net ip link delete "node$(node_num "$name")" 2>/dev/null || true; fi
 	loops_detach "$disk"
 	rm -rf "$disk" "$dir"
 }
@@ -240,10 +272,14 @@ cmd_exec() {
 }
 
 cmd_shell() {
+	local size shell
 	[ $# -eq 1 ] || die_usage "shell: which node?"
 	need_root
 	node_need_up "$1"
-	BED_TTY=1 "$(node_kind "$1")_exec" "$1" script -q -c "bash -l" /dev/null
+	# the new terminal is to be as large as ours
+	size=$(stty size 2>/dev/null) || size='24 80'
+	shell="stty rows ${size% *} cols ${size#* }; exec bash -l"
+	BED_TTY=1 "$(node_kind "$1")_exec" "$1" script -q -c "$shell" /dev/null
 }
 
 # The environment of commands in a node, one per line: nothing of the caller's comes through

@@ -16,14 +16,13 @@
 #include "mech/cg/priv.h"
 #include "os/cgfs.h"
 
-#define V2_MOUNT  "/sys/fs/cgroup"
-#define V2_HYBRID "/sys/fs/cgroup/unified"
-#define CONTROLLERS \
-	"cpu cpuset io memory pids" /* with a parameter of ours or wanted by systemd inside */
-#define VE_DIR		     "ve"
-#define ENTER_DIR	     "vz.enter"
+#define V2_MOUNT     "/sys/fs/cgroup"
+#define V2_HYBRID    "/sys/fs/cgroup/unified"
+#define CONTROLLERS  "cpu cpuset io memory pids" /* with a parameter of ours or wanted by systemd inside */
+#define VE_DIR       "ve"
+#define ENTER_DIR    "vz.enter"
 /* A VE may nest cgroups, but neither endlessly deep nor fill the host with them. */
-#define MAX_DEPTH_TEXT	     "48" /* beneath CTID; < CGFS_MAX_DEPTH */
+#define MAX_DEPTH_TEXT       "48" /* beneath CTID; < CGFS_MAX_DEPTH */
 #define MAX_DESCENDANTS_TEXT "4096"
 
 struct ctid_name {
@@ -114,8 +113,8 @@ static int open_root(const char *root, struct vz_error *e)
 			break;
 	}
 	if (parent < 0)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_KERNEL,
-				    "%s is not in a cgroup v2 hierarchy", root);
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_KERNEL, "%s is not in a cgroup v2 hierarchy",
+				    root);
 	return TAKE_FD(parent);
 }
 
@@ -151,7 +150,7 @@ static int fill_ctid(int cgfd, uid_t uid, gid_t gid)
 }
 
 int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid, gid_t gid,
-	    const struct logger *l, struct vz_error *e)
+	    bool missing_warn, const struct logger *l, struct vz_error *e)
 {
 	_cleanup_close_ int rootfd = open_root(root, e), cgfd = -EBADF;
 	struct ctid_name name = ctid_name(ctid);
@@ -167,7 +166,7 @@ int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid,
 	r = fill_ctid(cgfd, uid, gid);
 	if (r < 0)
 		(void)vz_fail(e, r, "set up cgroup %s/%u", root, ctid);
-	else if (!c->missing_warn)
+	else if (!missing_warn)
 		r = cg_check_limits(cgfd, c, e);
 	if (r < 0 && made)
 		(void)RET_GATHER(r, cgfs_remove(rootfd, name.s));

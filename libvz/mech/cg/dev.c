@@ -15,11 +15,11 @@
 
 #include "base/cleanup.h"
 
-#define PROG_NAME    "vz_devices"
+#define PROG_NAME "vz_devices"
 #define ATTACHED_MAX 64
-#define ANY	     (-1)
-#define RW	     (CG_DEV_READ | CG_DEV_WRITE)
-#define RWM	     (CG_DEV_READ | CG_DEV_WRITE | CG_DEV_MKNOD)
+#define ANY (-1)
+#define RW  (CG_DEV_READ | CG_DEV_WRITE)
+#define RWM (CG_DEV_READ | CG_DEV_WRITE | CG_DEV_MKNOD)
 
 /* clang-format off */
 static const struct cg_dev_rule every_ve[] = {
@@ -49,46 +49,26 @@ static int sys_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 	return RET_NERRNO((int)syscall(SYS_bpf, cmd, attr, sizeof(*attr)));
 }
 
-static void insn(struct prog *p, struct bpf_insn i)
+static void insn(struct prog *p, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
 {
-	p->insn[p->n++] = i;
+	p->insn[p->n++] = (struct bpf_insn){ .code = code, .dst_reg = dst & 15, .src_reg = src & 15,
+					     .off = off, .imm = imm };
 }
 
 static void load(struct prog *p, uint8_t dst, size_t off)
 {
-	insn(p, (struct bpf_insn){ .code = BPF_LDX | BPF_MEM | BPF_W,
-				   .dst_reg = dst & 15,
-				   .src_reg = BPF_REG_1,
-				   .off = (int16_t)off });
-}
-
-static void copy(struct prog *p, uint8_t dst, uint8_t src)
-{
-	insn(p, (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_X,
-				   .dst_reg = dst & 15,
-				   .src_reg = src & 15 });
-}
-
-/* dst = dst op imm */
-static void alu(struct prog *p, uint8_t op, uint8_t dst, int32_t imm)
-{
-	insn(p, (struct bpf_insn){ .code = (uint8_t)(BPF_ALU64 | op | BPF_K),
-				   .dst_reg = dst & 15,
-				   .imm = imm });
+	insn(p, BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, (int16_t)off, 0);
 }
 
 static void jump_if_not(struct prog *p, uint8_t reg, int64_t value, int16_t skip)
 {
-	insn(p, (struct bpf_insn){ .code = BPF_JMP | BPF_JNE | BPF_K,
-				   .dst_reg = reg & 15,
-				   .off = skip,
-				   .imm = (int32_t)value });
+	insn(p, BPF_JMP | BPF_JNE | BPF_K, reg, 0, skip, (int32_t)value);
 }
 
 static void ret(struct prog *p, int value)
 {
-	alu(p, BPF_MOV, BPF_REG_0, value);
-	insn(p, (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT });
+	insn(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value);
+	insn(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
 static int32_t bpf_access(uint8_t access)
@@ -106,9 +86,9 @@ static int32_t bpf_access(uint8_t access)
 static void prologue(struct prog *p)
 {
 	load(p, BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, access_type));
-	copy(p, BPF_REG_3, BPF_REG_2);
-	alu(p, BPF_AND, BPF_REG_3, 0xffff);
-	alu(p, BPF_RSH, BPF_REG_2, 16);
+	insn(p, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_2, 0, 0);
+	insn(p, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_3, 0, 0, 0xffff);
+	insn(p, BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_2, 0, 0, 16);
 	load(p, BPF_REG_4, offsetof(struct bpf_cgroup_dev_ctx, major));
 	load(p, BPF_REG_5, offsetof(struct bpf_cgroup_dev_ctx, minor));
 }
@@ -118,14 +98,13 @@ static void rule(struct prog *p, const struct cg_dev_rule *r)
 {
 	int16_t left = (int16_t)(6 + (r->major >= 0) + (r->minor >= 0));
 
-	jump_if_not(p, BPF_REG_3, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR,
-		    --left);
+	jump_if_not(p, BPF_REG_3, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR, --left);
 	if (r->major >= 0)
 		jump_if_not(p, BPF_REG_4, r->major, --left);
 	if (r->minor >= 0)
 		jump_if_not(p, BPF_REG_5, r->minor, --left);
-	copy(p, BPF_REG_6, BPF_REG_2);
-	alu(p, BPF_AND, BPF_REG_6, ~bpf_access(r->access));
+	insn(p, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_2, 0, 0);
+	insn(p, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_6, 0, 0, ~bpf_access(r->access));
 	jump_if_not(p, BPF_REG_6, 0, 2);
 	ret(p, 1);
 }
@@ -137,7 +116,7 @@ static int load_prog(const struct prog *p)
 		.expected_attach_type = BPF_CGROUP_DEVICE,
 		.insns = (uint64_t)(uintptr_t)p->insn,
 		.insn_cnt = (uint32_t)p->n,
-		.license = (uint64_t)(uintptr_t) "",
+		.license = (uint64_t)(uintptr_t)"",
 		.prog_name = PROG_NAME,
 	};
 
@@ -198,8 +177,7 @@ int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_er
 	_cleanup_close_ int fd = -EBADF;
 	int r;
 
-	if (n >
-	    (BPF_MAXINSNS - PROLOGUE_INSNS - EPILOGUE_INSNS) / RULE_INSNS - ARRAY_SIZE(every_ve))
+	if (n > (BPF_MAXINSNS - PROLOGUE_INSNS - EPILOGUE_INSNS) / RULE_INSNS - ARRAY_SIZE(every_ve))
 		return vz_fail_exit(e, -E2BIG, VZ_EXIT_DEVICES, "%zu device rules are too many", n);
 	buf = calloc(PROLOGUE_INSNS + EPILOGUE_INSNS + RULE_INSNS * (ARRAY_SIZE(every_ve) + n),
 		     sizeof(*buf));
@@ -214,11 +192,9 @@ int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_er
 	ret(&p, 0);
 	fd = load_prog(&p);
 	if (fd < 0)
-		return vz_fail_exit(
-			e, fd, VZ_EXIT_DEVICES,
-			"load the device rules (a kernel with CONFIG_CGROUP_BPF and the "
-			"right to use bpf(2) are needed)");
+		return vz_fail_exit(e, fd, VZ_EXIT_DEVICES,
+				    "load the device rules (a kernel with CONFIG_CGROUP_BPF and the "
+				    "right to use bpf(2) are needed)");
 	r = attach(cgfd, fd);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "attach the device rules to the cgroup")
-		     : 0;
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "attach the device rules to the cgroup") : 0;
 }
