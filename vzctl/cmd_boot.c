@@ -58,7 +58,9 @@ static bool wanted_at_boot(struct vz_ve *ve)
 	_cleanup_free_ char *marker = marker_path(vz_ve_id(ve));
 	int s = vz_ve_status(ve, NULL);
 
-	if (s < 0 || (s & VZ_RUNNING) || strcmp(disabled, "yes") == 0 || strcmp(onboot, "no") == 0)
+	if (s < 0 || !(s & VZ_EXIST) || (s & VZ_RUNNING))
+		return false;
+	if (strcmp(disabled, "yes") == 0 || strcmp(onboot, "no") == 0)
 		return false;
 	return strcmp(onboot, "yes") == 0 || access(marker, F_OK) == 0;
 }

@@ -78,7 +78,9 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int flags, struc
 	bool running = ve_is_running(ve);
 	int r;
 
-	if (flags & VZ_REAPPLY)
+	if (flags & VZ_REAPPLY && flags & VZ_SAVE)
+		apply = groups |= 1U << APPLY_NAME;
+	else if (flags & VZ_REAPPLY)
 		apply |= 1U << APPLY_MEM | 1U << APPLY_PIDS | 1U << APPLY_UBC;
 	if (!apply) {
 		if (flags & VZ_SAVE)

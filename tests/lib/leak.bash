@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a node has that a VE's life makes and its end must take away, as sorted lines "kind thing".
-# Not counted: templates' store (made once, meant to stay) and the tests' own processes:
+# Not counted: templates' store, the host's lock and the directory of all VEs' cgroups (made once, meant to stay) and the tests' own processes:
 # descendants of bats. What a test means to leave running has another parent by then.
 
 leak_state() {
 	findmnt -rn -o TARGET,FSTYPE | sed 's/^/mount /'
-	find "$(cgroup_root)" -mindepth 1 -type d 2>/dev/null | sed 's/^/cgroup /'
+	find "$(cgroup_root)" -mindepth 1 -type d ! -path "$(cgroup_root)/vz" 2>/dev/null | sed 's/^/cgroup /'
 	ip -o link | awk '{ sub(/@.*|:$/, "", $2); print "link " $2 }'
 	ip -4 route show table all | sed 's/^/route4 /;s/ *$//'
 	ip -6 route show table all | grep -v '^fe80\|^multicast' | sed 's/^/route6 /;s/ *$//;s/ expires [^ ]*//'
@@ -22,7 +22,7 @@ leak_state() {
 			for (i = 1; i <= NR; i++) if (!tests(pid[i])) print "process" what[i]
 		}'
 	find /etc/vz/conf /etc/vz/names /vz/private /vz/root /vz/lock /run/vz -mindepth 1 -maxdepth 1 \
-		! -name '*.conf-sample' ! -name '0.conf' ! -name '*.destroyed' ! -name 'seccomp*' ! -name 'cache' 2>/dev/null | sed 's/^/file /'
+		! -name '*.conf-sample' ! -name '0.conf' ! -name '*.destroyed' ! -name 'seccomp*' ! -name 'cache' ! -name vz.lck 2>/dev/null | sed 's/^/file /'
 }
 
 leak_baseline() { leak_state | sort >"$1"; } # FILE

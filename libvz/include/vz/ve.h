@@ -28,7 +28,8 @@ enum vz_flags {
 	VZ_SAVE = 1 << 6,	  /* set */
 	VZ_RESTART = 1 << 7,	  /* set --setmode restart */
 	VZ_IGNORE = 1 << 8,	  /* set --setmode ignore */
-	VZ_REAPPLY = 1 << 9, /* set --reset_ub: apply the stored beancounters, changed or not */
+	/* set, though nothing changed: the beancounters (--reset_ub); with VZ_SAVE the name's link */
+	VZ_REAPPLY = 1 << 9,
 };
 
 enum vz_state {
