@@ -169,9 +169,15 @@ static bool has_line(const char *text, const char *line)
 	return false;
 }
 
-/* The actions due, one by one; now: the lines that hold afterwards. */
+/* What was applied: lines that held before, and those that hold afterwards. */
+struct applied {
+	char *before;
+	struct str now;
+};
+
+/* The actions due, one by one. */
 static int run_due(const struct ve *ve, const struct dist *d, unsigned int what, bool starting,
-		   struct str *now, const char *before, struct vz_error *e)
+		   struct applied *a, struct vz_error *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		_cleanup_strv_ char **values = NULL;
@@ -185,7 +191,7 @@ static int run_due(const struct ve *ve, const struct dist *d, unsigned int what,
 			r = str_fmt(&line, "%s\t%s", actions[i].action, joined);
 		if (r < 0)
 			return vz_fail(e, r, "prepare %s", actions[i].action);
-		known = has_line(before, line);
+		known = has_line(a->before, line);
 		if (what & actions[i].what && actions[i].wanted(ve) && !(starting && known)) {
 			r = run_action(ve, d, i, values, starting, e);
 			if (r < 0)
@@ -194,31 +200,43 @@ static int run_due(const struct ve *ve, const struct dist *d, unsigned int what,
 		}
 		/* what was neither run now nor before stays due */
 		if (known)
-			str_addf(now, "%s\n", line);
+			str_addf(&a->now, "%s\n", line);
 	}
 	return 0;
 }
 
-int dist_apply(const struct ve *ve, unsigned int what, bool starting, struct vz_error *e)
+static int apply_with(const struct ve *ve, const struct dist *d, unsigned int what, bool starting,
+		      struct vz_error *e)
 {
-	_cleanup_free_ char *before = NULL;
-	_cleanup_(str_done) struct str now = { 0 };
-	struct dist *d = NULL;
-	int r = applied_read(ve, &before);
+	struct applied a = { 0 };
+	_cleanup_free_ char *now = NULL;
+	int r = applied_read(ve, &a.before);
+	_cleanup_free_ char *before = a.before;
 
 	if (r < 0)
 		return vz_fail(e, r, "read %s/applied", ve->conf.private);
-	r = dist_open(&d, ve->host->distdir, ve->conf.ostemplate, ve->log, e);
-	if (r < 0)
+	r = run_due(ve, d, what, starting, &a, e);
+	if (r < 0) {
+		str_done(&a.now);
 		return r;
-	r = run_due(ve, d, what, starting, &now, before, e);
-	d = dist_free(d);
+	}
+	r = str_take(&a.now, &now);
 	if (r < 0)
-		return r;
-	if (now.failed || str_eq(now.p ? now.p : "", before))
-		return now.failed ? vz_fail(e, -ENOMEM, "remember what was applied") : 0;
-	r = applied_write(ve, now.p ? now.p : "");
+		return vz_fail(e, r, "remember what was applied");
+	r = str_eq(now, before) ? 0 : applied_write(ve, now);
 	return r < 0 ? vz_fail(e, r, "write %s/applied", ve->conf.private) : 0;
+}
+
+int dist_apply(const struct ve *ve, unsigned int what, bool starting, struct vz_error *e)
+{
+	struct dist *d = NULL;
+	int r = dist_open(&d, ve->host->distdir, ve->conf.ostemplate, ve->log, e);
+
+	if (r < 0)
+		return r;
+	r = apply_with(ve, d, what, starting, e);
+	d = dist_free(d);
+	return r;
 }
 
 int dist_password(const struct ve *ve, const char *user_password, struct vz_error *e)

@@ -77,8 +77,8 @@ static int inner_pid(const char *status)
 	if (!p)
 		return 0;
 	for (p += strlen("\nNSpid:"); *p && *p != '\n'; p++)
-		if (*p >= '0' && *p <= '9' && (p[-1] < '0' || p[-1] > '9'))
-			last = (int)strtol(p, NULL, 10);
+		if (*p >= '0' && *p <= '9')
+			last = *p - '0' + (p[-1] >= '0' && p[-1] <= '9' ? 10 * last : 0);
 	return last;
 }
 
