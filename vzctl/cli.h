@@ -93,10 +93,10 @@ struct json {
 	bool some[8]; /* the container at this depth has a member already */
 	bool keyed;   /* a key stands before the next value */
 };
-void json_open(struct json *j, char bracket); /* '[' or '{' */
+void json_open(struct json *j, char bracket);  /* '[' or '{' */
 void json_close(struct json *j, char bracket); /* ']' or '}' */
 void json_key(struct json *j, const char *key);
-void json_string(struct json *j, const char *s); /* NULL: null */
+void json_string(struct json *j, const char *s);      /* NULL: null */
 void json_number(struct json *j, const char *digits); /* NULL or no number: null */
 void json_bool(struct json *j, bool v);
 void json_null(struct json *j);

@@ -15,7 +15,7 @@
 /* The dialect of vzctl(8) that clients test for; vz's own version stands beside it. */
 #define VZCTL_DIALECT "4.11.1"
 
-#define CMD_MAX_OPTS 16
+#define CMD_MAX_OPTS  16
 
 struct cli;
 
@@ -37,22 +37,22 @@ enum cmd_flags {
 	CMD_RAW = 1 << 5,	    /* everything after the CTID is not ours to parse */
 	CMD_PARAMS = 1 << 6,	    /* takes the parameters of a VE as options */
 	CMD_CREATE_PARAMS = 1 << 7, /* ... those with VZ_PARAM_CREATE */
-	CMD_DIRECT = 1 << 8,	    /* stdout is the result: chatter only with --verbose, to stderr */
-	CMD_HIDDEN = 1 << 9,	    /* not in help and completion */
-	CMD_NO_VZ = 1 << 10,	    /* needs no vz.conf */
+	CMD_DIRECT = 1 << 8, /* stdout is the result: chatter only with --verbose, to stderr */
+	CMD_HIDDEN = 1 << 9, /* not in help and completion */
+	CMD_NO_VZ = 1 << 10, /* needs no vz.conf */
 	CMD_NO_LOGFILE = 1 << 11,
 };
 
 struct cmd {
 	const char *name, *alias;
-	const char *synopsis;	     /* without "vzctl "; a line break separates forms */
-	const char *help;	     /* one line */
-	const char *doc;	     /* prose for the manual, or NULL */
-	const struct cmd_opt *opts;  /* ends with .name == NULL; NULL: none */
-	unsigned int flags;	     /* enum cmd_flags */
-	enum vz_exit bad_option;     /* status of a bad option */
-	enum vz_exit fine;	     /* a library error of this class is a message and success */
-	const char *fail_line;	     /* stderr after the error, when the command itself failed */
+	const char *synopsis;	    /* without "vzctl "; a line break separates forms */
+	const char *help;	    /* one line */
+	const char *doc;	    /* prose for the manual, or NULL */
+	const struct cmd_opt *opts; /* ends with .name == NULL; NULL: none */
+	unsigned int flags;	    /* enum cmd_flags */
+	enum vz_exit bad_option;    /* status of a bad option */
+	enum vz_exit fine;	    /* a library error of this class is a message and success */
+	const char *fail_line;	    /* stderr after the error, when the command itself failed */
 	/* Either a library call without other arguments, ... */
 	int (*verb)(struct vz_ve *ve, unsigned int flags, struct vz_error *e);
 	/* ... or a function: an exit status, or a negative errno with the story in e. */
@@ -107,8 +107,8 @@ static inline bool opts_has(const struct opts *o, unsigned int i)
 /* Whether parameter option name was given. */
 bool opts_param(const struct opts *o, const char *name);
 /* The global flags: index of the command word, or a negative errno. */
-int opts_globals(struct cli *c, int argc, char **argv, bool *version, bool *help, struct vz_error *e)
-	_must_check_;
+int opts_globals(struct cli *c, int argc, char **argv, bool *version, bool *help,
+		 struct vz_error *e) _must_check_;
 
 /* ---- help.c ---- */
 void help_version(FILE *f);

@@ -16,8 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MARKER_DIR  "/var/lib/vzctl/vzreboot"
-#define STOP_PASSES 3
+#define MARKER_DIR   "/var/lib/vzctl/vzreboot"
+#define STOP_PASSES  3
 #define MAX_PARALLEL 256
 
 struct job {
@@ -108,10 +108,12 @@ static int collect(struct vz *vz, bool (*wanted)(struct vz_ve *), struct jobs *r
 			continue;
 		order = value_of(ve, "BOOTORDER", "");
 		if (wanted(ve))
-			ret->v[ret->n++] = (struct job){ .ctid = ids[i],
-							 .order = cli_number(order, INT64_MAX, &number) ?
-									  (int64_t)number : -1,
-							 .running = is_running(ve) };
+			ret->v[ret->n++] =
+				(struct job){ .ctid = ids[i],
+					      .order = cli_number(order, INT64_MAX, &number)
+							       ? (int64_t)number
+							       : -1,
+					      .running = is_running(ve) };
 		vz_ve_free(ve);
 	}
 	free(ids);
@@ -120,8 +122,8 @@ static int collect(struct vz *vz, bool (*wanted)(struct vz_ve *), struct jobs *r
 }
 
 /* In the child: the work on one VE; ends the process. */
-static void child(struct cli *c, uint32_t ctid, int (*work)(struct vz_ve *, unsigned int, struct vz_error *),
-		  unsigned int flags)
+static void child(struct cli *c, uint32_t ctid,
+		  int (*work)(struct vz_ve *, unsigned int, struct vz_error *), unsigned int flags)
 {
 	_cleanup_free_ char *id = xfmt("%u", ctid);
 	struct cli own = { .cmd = c->cmd, .verbose = c->verbose, .quiet = c->quiet, .ctid = ctid };
@@ -173,7 +175,8 @@ static size_t parallel(struct vz *vz)
 
 /* Results are in the jobs; the first failure's class is returned. */
 static int work_all(struct cli *c, struct jobs *jobs,
-		    int (*work)(struct vz_ve *, unsigned int, struct vz_error *), unsigned int flags)
+		    int (*work)(struct vz_ve *, unsigned int, struct vz_error *),
+		    unsigned int flags)
 {
 	size_t running = 0, limit = parallel(c->vz);
 

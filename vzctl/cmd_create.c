@@ -5,9 +5,11 @@
 enum { O_OSTEMPLATE, O_CONFIG, O_SKIP_APP, O_FORCE };
 
 static const struct cmd_opt create_opts[] = {
-	[O_OSTEMPLATE] = { .name = "ostemplate", .arg = "name",
+	[O_OSTEMPLATE] = { .name = "ostemplate",
+			   .arg = "name",
 			   .help = "template to make it from (default: DEF_OSTEMPLATE)" },
-	[O_CONFIG] = { .name = "config", .arg = "name",
+	[O_CONFIG] = { .name = "config",
+		       .arg = "name",
 		       .help = "sample configuration ve-NAME.conf-sample (default: CONFIGFILE)" },
 	[O_SKIP_APP] = { .name = "skip_app_templates", .help = "accepted, without effect" },
 	[O_FORCE] = { .name = "force", .help = "accepted, without effect" },

@@ -4,18 +4,26 @@
 
 #include <stdlib.h>
 
-#define START_OPTS                                                                        \
-	{ .name = "wait", .help = "return when the container's own start is complete",    \
-	  .lib_flag = VZ_WAIT },                                                          \
-	{ .name = "force", .help = "start although DISABLED=yes", .lib_flag = VZ_FORCE }, \
-	{ .name = "skip-remount", .help = "use the root as it is mounted",                \
-	  .lib_flag = VZ_SKIP_REMOUNT },                                                  \
-	{ .name = "skip-fsck", .help = "accepted; there is no image to check" },          \
-	{ .name = "skip_ve_setup", .help = "accepted, without effect" }
-#define STOP_OPTS                                                                         \
-	{ .name = "fast", .help = "kill at once instead of asking init to halt",          \
-	  .lib_flag = VZ_FAST },                                                          \
-	{ .name = "skip-umount", .help = "leave the root mounted", .lib_flag = VZ_SKIP_UMOUNT }
+#define START_OPTS                                                                                \
+	{ .name = "wait",                                                                         \
+	  .help = "return when the container's own start is complete",                            \
+	  .lib_flag = VZ_WAIT },                                                                  \
+		{ .name = "force", .help = "start although DISABLED=yes", .lib_flag = VZ_FORCE }, \
+		{ .name = "skip-remount",                                                         \
+		  .help = "use the root as it is mounted",                                        \
+		  .lib_flag = VZ_SKIP_REMOUNT },                                                  \
+		{ .name = "skip-fsck", .help = "accepted; there is no image to check" },          \
+	{                                                                                         \
+		.name = "skip_ve_setup", .help = "accepted, without effect"                       \
+	}
+#define STOP_OPTS                                                        \
+	{ .name = "fast",                                                \
+	  .help = "kill at once instead of asking init to halt",         \
+	  .lib_flag = VZ_FAST },                                         \
+	{                                                                \
+		.name = "skip-umount", .help = "leave the root mounted", \
+		.lib_flag = VZ_SKIP_UMOUNT                               \
+	}
 
 static const struct cmd_opt start_opts[] = { START_OPTS, { 0 } };
 static const struct cmd_opt stop_opts[] = { STOP_OPTS, { 0 } };

@@ -11,21 +11,26 @@
 enum { O_SAVE, O_FORCE, O_SETMODE, O_RESET_UB, O_APPLY, O_APPLY_MAP, O_USERPASSWD };
 
 static const struct cmd_opt set_opts[] = {
-	[O_SAVE] = { .name = "save", .help = "save to the configuration file too",
+	[O_SAVE] = { .name = "save",
+		     .help = "save to the configuration file too",
 		     .lib_flag = VZ_SAVE },
 	[O_FORCE] = { .name = "force",
 		      .help = "save although the kernel cannot apply it (needs --save)",
 		      .lib_flag = VZ_FORCE },
-	[O_SETMODE] = { .name = "setmode", .arg = "restart|ignore",
+	[O_SETMODE] = { .name = "setmode",
+			.arg = "restart|ignore",
 			.help = "what to do about parameters that need a restart" },
 	[O_RESET_UB] = { .name = "reset_ub",
 			 .help = "apply the stored beancounters again; the only option then",
 			 .lib_flag = VZ_REAPPLY },
-	[O_APPLY] = { .name = "applyconfig", .arg = "name",
+	[O_APPLY] = { .name = "applyconfig",
+		      .arg = "name",
 		      .help = "take the values of ve-NAME.conf-sample" },
-	[O_APPLY_MAP] = { .name = "applyconfig_map", .arg = "name",
+	[O_APPLY_MAP] = { .name = "applyconfig_map",
+			  .arg = "name",
 			  .help = "make the link in names/ again from NAME" },
-	[O_USERPASSWD] = { .name = "userpasswd", .arg = "user:password",
+	[O_USERPASSWD] = { .name = "userpasswd",
+			   .arg = "user:password",
 			   .help = "set a password inside; never stored" },
 	{ 0 }
 };
@@ -71,7 +76,8 @@ static int check(struct opts *o, struct vz_error *e)
 	if (opts_has(o, O_RESET_UB) && (o->nchanges || o->given != 1U << O_RESET_UB))
 		return cli_fail(e, VZ_EXIT_SYNTAX, "--reset_ub must be the only option");
 	if (!o->given && !o->nchanges)
-		return cli_fail(e, VZ_EXIT_SYNTAX, "set: nothing to set; 'vzctl help set' lists the options");
+		return cli_fail(e, VZ_EXIT_SYNTAX,
+				"set: nothing to set; 'vzctl help set' lists the options");
 	if (!opts_param(o, "nodemask") && !opts_param(o, "cpumask"))
 		return check_save(o, e);
 	if (opts_param(o, "nodemask") && !opts_param(o, "cpumask"))

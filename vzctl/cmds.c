@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+/* clang-format off */
 const struct cmd *const cmds[] = {
 	&cmd_create, &cmd_destroy,
 	&cmd_start, &cmd_stop, &cmd_restart, &cmd_mount, &cmd_umount, &cmd_status,
@@ -18,6 +19,7 @@ const struct cmd *const cmds[] = {
 	&cmd_help, &cmd_gen,
 	NULL
 };
+/* clang-format on */
 
 const struct cmd *cmd_find(const char *word)
 {

@@ -39,7 +39,8 @@ void help_usage(FILE *f)
 	fputs("\n'vzctl help <command>' explains a command and lists its options.\n", f);
 }
 
-static void option_line(FILE *f, char short_opt, const char *name, const char *arg, const char *help)
+static void option_line(FILE *f, char short_opt, const char *name, const char *arg,
+			const char *help)
 {
 	char left[96];
 	int n = 0;
@@ -73,7 +74,9 @@ static void params(FILE *f, const struct cmd *cmd, unsigned int flags)
 		if (p.section && strcmp(p.section, section) != 0)
 			fprintf(f, "\n%s:\n", section = p.section);
 		option_line(f, p.short_opt, p.opt,
-			    p.flags & VZ_PARAM_NOARG ? NULL : p.metavar ? p.metavar : "value",
+			    p.flags & VZ_PARAM_NOARG ? NULL
+			    : p.metavar		     ? p.metavar
+						     : "value",
 			    p.help ? p.help : "");
 	}
 }

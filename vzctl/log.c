@@ -85,9 +85,9 @@ void log_start(struct cli *c)
 
 	sink.ctid = c->ctid;
 	sink.direct = c->cmd->flags & CMD_DIRECT;
-	sink.console = c->quiet			       ? VZ_LOG_ERR - 1 :
-		      sink.direct && !c->verbose	       ? VZ_LOG_ERR :
-							 VZ_LOG_INFO + verbose;
+	sink.console = c->quiet			    ? VZ_LOG_ERR - 1
+		       : sink.direct && !c->verbose ? VZ_LOG_ERR
+						    : VZ_LOG_INFO + verbose;
 	sink.file_level = VZ_LOG_INFO + host_level(c->vz, "LOG_LEVEL");
 	if (path && !(logging && strcmp(logging, "no") == 0) && !(c->cmd->flags & CMD_NO_LOGFILE))
 		sink.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -90,10 +90,10 @@ static int check_ve(struct cli *c, const char *word, struct vz_error *e)
 	int r;
 
 	if (!c->ctid)
-		return c->cmd->flags & CMD_CT0 ?
-			       0 :
-			       cli_fail(e, VZ_EXIT_VALUE, "%s: not possible for CT 0, the host",
-					c->cmd->name);
+		return c->cmd->flags & CMD_CT0
+			       ? 0
+			       : cli_fail(e, VZ_EXIT_VALUE, "%s: not possible for CT 0, the host",
+					  c->cmd->name);
 	if (c->cmd->flags & CMD_NO_CONF)
 		return 0;
 	r = vz_ve_has_config(c->ve, e);

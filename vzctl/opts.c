@@ -16,7 +16,7 @@
 #define VAL_OWN	  0x1000
 #define VAL_PARAM 0x2000
 
-#define MAX_LONG 512
+#define MAX_LONG  512
 
 struct table {
 	struct option opt[MAX_LONG + 1];
@@ -100,7 +100,8 @@ static int bad_option(const struct table *t, const char *word, int code, enum vz
 }
 
 /* getopt_long() with its state reset; *ret_word is the word being looked at. */
-static int next_option(int argc, char **argv, const struct table *t, int *idx, const char **ret_word)
+static int next_option(int argc, char **argv, const struct table *t, int *idx,
+		       const char **ret_word)
 {
 	int c;
 
@@ -200,7 +201,8 @@ int opts_parse(struct cli *c, int argc, char **argv, struct vz_error *e)
 	c->argc = argc + 1 - optind;
 	c->argv = argv - 1 + optind;
 	if (c->argc > 0 && !(cmd->flags & CMD_OPERANDS))
-		return cli_fail(e, VZ_EXIT_SYNTAX, "%s: unexpected argument '%s'", cmd->name, c->argv[0]);
+		return cli_fail(e, VZ_EXIT_SYNTAX, "%s: unexpected argument '%s'", cmd->name,
+				c->argv[0]);
 	return 0;
 }
 
@@ -225,7 +227,8 @@ const struct cmd_opt global_opts[] = {
 	{ 0 }
 };
 
-int opts_globals(struct cli *c, int argc, char **argv, bool *version, bool *help, struct vz_error *e)
+int opts_globals(struct cli *c, int argc, char **argv, bool *version, bool *help,
+		 struct vz_error *e)
 {
 	struct table t = { .shorts = "+:" }; /* '+': stop at the command word */
 	const char *word;

@@ -126,15 +126,32 @@ void nearest_try(struct nearest *n, const char *candidate)
 static bool says_all(const struct vz_error *e)
 {
 	static const int classes[] = {
-		VZ_EXIT_LOCKED,	  VZ_EXIT_NO_CONF,     VZ_EXIT_SYNTAX,	VZ_EXIT_VALUE,
-		VZ_EXIT_NO_ROOT,  VZ_EXIT_NOT_RUNNING, VZ_EXIT_RUNNING, VZ_EXIT_NOT_MOUNTED,
-		VZ_EXIT_MOUNTED,  VZ_EXIT_NO_PRIVATE,  VZ_EXIT_PRIVATE_EXISTS,
-		VZ_EXIT_TEMPLATE, VZ_EXIT_DISABLED,    VZ_EXIT_NAME,	VZ_EXIT_NO_OSTEMPLATE,
-		VZ_EXIT_IP_USED,  VZ_EXIT_IP,	       VZ_EXIT_HOSTNAME, VZ_EXIT_DNS,
-		VZ_EXIT_SEARCHDOMAIN, VZ_EXIT_VETH,    VZ_EXIT_UBC_INCOMPLETE, VZ_EXIT_BAD_CONF,
+		VZ_EXIT_LOCKED,
+		VZ_EXIT_NO_CONF,
+		VZ_EXIT_SYNTAX,
+		VZ_EXIT_VALUE,
+		VZ_EXIT_NO_ROOT,
+		VZ_EXIT_NOT_RUNNING,
+		VZ_EXIT_RUNNING,
+		VZ_EXIT_NOT_MOUNTED,
+		VZ_EXIT_MOUNTED,
+		VZ_EXIT_NO_PRIVATE,
+		VZ_EXIT_PRIVATE_EXISTS,
+		VZ_EXIT_TEMPLATE,
+		VZ_EXIT_DISABLED,
+		VZ_EXIT_NAME,
+		VZ_EXIT_NO_OSTEMPLATE,
+		VZ_EXIT_IP_USED,
+		VZ_EXIT_IP,
+		VZ_EXIT_HOSTNAME,
+		VZ_EXIT_DNS,
+		VZ_EXIT_SEARCHDOMAIN,
+		VZ_EXIT_VETH,
+		VZ_EXIT_UBC_INCOMPLETE,
+		VZ_EXIT_BAD_CONF,
 	};
-	static const int codes[] = { EINVAL, ENOENT, ERANGE, EEXIST, ESRCH, EBUSY, EAGAIN,
-				     EALREADY, ENOTCONN, EPERM };
+	static const int codes[] = { EINVAL, ENOENT, ERANGE,   EEXIST,	 ESRCH,
+				     EBUSY,  EAGAIN, EALREADY, ENOTCONN, EPERM };
 	bool class = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
@@ -171,7 +188,11 @@ size_t cli_utf8(const char *s, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *p = (const unsigned char *)s;
-	size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+	size_t n = p[0] < 0x80	     ? 1
+		   : p[0] >> 5 == 6  ? 2
+		   : p[0] >> 4 == 14 ? 3
+		   : p[0] >> 3 == 30 ? 4
+				     : 0;
 	uint32_t c;
 
 	if (!n)

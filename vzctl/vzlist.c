@@ -41,9 +41,15 @@ static const struct {
 	{ { "output", required_argument, NULL, 'o' }, "field,...", "fields to print" },
 	{ { "ids", no_argument, NULL, '1' }, NULL, "IDs only, same as -H -o veid" },
 	{ { "sort", required_argument, NULL, 's' }, "[-]field", "order; '-' reverses it" },
-	{ { "hostname", required_argument, NULL, 'h' }, "pattern", "containers whose host name matches" },
-	{ { "name_filter", required_argument, NULL, 'N' }, "pattern", "containers whose name matches" },
-	{ { "description", required_argument, NULL, 'd' }, "pattern", "containers whose description matches" },
+	{ { "hostname", required_argument, NULL, 'h' },
+	  "pattern",
+	  "only where the host name matches" },
+	{ { "name_filter", required_argument, NULL, 'N' },
+	  "pattern",
+	  "only where the name matches" },
+	{ { "description", required_argument, NULL, 'd' },
+	  "pattern",
+	  "only where the description matches" },
 	{ { "list", no_argument, NULL, 'L' }, NULL, "list the fields" },
 	{ { "help", no_argument, NULL, OPT_HELP }, NULL, "print this" },
 	{ { "gen", required_argument, NULL, OPT_GEN }, NULL, NULL }, /* for the build */
@@ -107,6 +113,7 @@ static bool done_by(int opt, const char *value)
 static void take_option(int opt, char *value)
 {
 	switch (opt) {
+	/* clang-format off */
 	case 'a': arg.all = true; break;
 	case 'S': arg.stopped = true; break;
 	case 'n': arg.fields = NAME_FIELDS; break;
@@ -118,6 +125,7 @@ static void take_option(int opt, char *value)
 	case 'h': arg.hostname = value; break;
 	case 'N': arg.name = value; break;
 	case 'd': arg.description = value; break;
+	/* clang-format on */
 	case '1':
 		arg.no_header = true;
 		arg.fields = "veid";
@@ -153,7 +161,8 @@ static size_t parse_fields(const char *text, struct field *ret)
 		if (!field_find(w, &ret[n]))
 			die_word("Unknown field", w, field_nearest(w));
 		if (arg.json && ret[n].sub)
-			die_word("With -j a field has all its parts; name it without the suffix", w, NULL);
+			die_word("With -j a field has all its parts, name it without suffix", w,
+				 NULL);
 		n++;
 	}
 	if (!n)
@@ -305,7 +314,8 @@ static char *cell(struct ve *v, const struct field *f, bool cut)
 		text[strcspn(text, " ,")] = '\0';
 	safe = cli_escape(text);
 	free(text);
-	if (!cut || (f->col->kind != COL_STR && f->col->kind != COL_ONOFF) || cli_width(safe) <= width)
+	if (!cut || (f->col->kind != COL_STR && f->col->kind != COL_ONOFF) ||
+	    cli_width(safe) <= width)
 		return safe;
 	for (char *p = safe; *p; p++)
 		if ((*p & 0xc0) != 0x80 && !width--) {

@@ -27,8 +27,8 @@ enum col_kind {
 struct ve {
 	uint32_t id;
 	struct vz_ve *ve;
-	int state; /* bits of enum vz_state */
-	bool asked; /* usage was asked for, once for all columns */
+	int state;		  /* bits of enum vz_state */
+	bool asked;		  /* usage was asked for, once for all columns */
 	struct vz_ve_usage usage; /* every member unknown unless the VE runs */
 };
 

@@ -9,8 +9,10 @@
 #include <string.h>
 
 #define IN_USAGE(member) (offsetof(struct vz_ve_usage, member) + 1)
+/* clang-format off */
 #define UBC(n, h, k, ...)                                                                     \
 	{ .name = n, .header = h, .width = 10, .kind = COL_UBC, .key = k, .get = get_ubc, __VA_ARGS__ }
+/* clang-format on */
 
 /* clang-format off */
 const struct column columns[] = {
@@ -119,8 +121,8 @@ const char *field_nearest(const char *name)
 
 char *field_header(const struct field *f)
 {
-	return f->sub ? xfmt("%s.%c", f->col->header, toupper((unsigned char)f->sub)) :
-			xstrdup(f->col->header);
+	return f->sub ? xfmt("%s.%c", f->col->header, toupper((unsigned char)f->sub))
+		      : xstrdup(f->col->header);
 }
 
 static void list_field(FILE *f, const struct column *c, char sub)
@@ -165,8 +167,10 @@ bool columns_gen(FILE *f, const char *format)
 		}
 		fputc('*', f);
 		scdoc_name(f, c->name);
-		fprintf(f, "* (%s%s)\n\t%s\n\n",
-			c->header, c->kind == COL_UBC ? ", .m .b .l .f" : c->kind == COL_PAIR ? ", .s .h" : "",
+		fprintf(f, "* (%s%s)\n\t%s\n\n", c->header,
+			c->kind == COL_UBC    ? ", .m .b .l .f"
+			: c->kind == COL_PAIR ? ", .s .h"
+					      : "",
 			c->help);
 	}
 	return true;

@@ -107,7 +107,8 @@ char *get_path(struct ve *v, const struct column *c, char sub)
 	for (size_t i = 0; text && i < ARRAY_SIZE(forms); i++) {
 		at = strstr(text, forms[i]);
 		if (at)
-			return xfmt("%.*s%u%s", (int)(at - text), text, v->id, at + strlen(forms[i]));
+			return xfmt("%.*s%u%s", (int)(at - text), text, v->id,
+				    at + strlen(forms[i]));
 	}
 	return text ? xstrdup(text) : NULL;
 }
@@ -116,10 +117,10 @@ char *get_status(struct ve *v, const struct column *c, char sub)
 {
 	(void)c;
 	(void)sub;
-	return xstrdup(v->state & VZ_RUNNING   ? "running" :
-		       v->state & VZ_SUSPENDED ? "suspended" :
-		       v->state & VZ_MOUNTED   ? "mounted" :
-						 "stopped");
+	return xstrdup(v->state & VZ_RUNNING	 ? "running"
+		       : v->state & VZ_SUSPENDED ? "suspended"
+		       : v->state & VZ_MOUNTED	 ? "mounted"
+						 : "stopped");
 }
 
 char *get_ubc(struct ve *v, const struct column *c, char sub)
@@ -175,7 +176,8 @@ char *get_uptime(struct ve *v, const struct column *c, char sub)
 	(void)sub;
 	if (usage(v)->uptime_ms == UNKNOWN)
 		return NULL;
-	return xfmt("%03llud%02lluh:%02llum:%02llus", s / 86400, s / 3600 % 24, s / 60 % 60, s % 60);
+	return xfmt("%03llud%02lluh:%02llum:%02llus", s / 86400, s / 3600 % 24, s / 60 % 60,
+		    s % 60);
 }
 
 char *get_vswap(struct ve *v, const struct column *c, char sub)

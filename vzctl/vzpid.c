@@ -105,7 +105,8 @@ int main(int argc, char **argv)
 	}
 	puts(inside ? "Pid\tCT/Pid\tCTID\tName" : "Pid\tCTID\tName");
 	for (int i = 1; i < argc; i++)
-		bad |= strcmp(argv[i], "-") == 0 ? print_stdin(vz, inside) : print_pid(vz, argv[i], inside);
+		bad |= strcmp(argv[i], "-") == 0 ? print_stdin(vz, inside)
+						 : print_pid(vz, argv[i], inside);
 	vz_free(vz);
 	return bad;
 }

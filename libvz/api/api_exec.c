@@ -82,9 +82,15 @@ int vz_ve_enter(struct vz_ve *v, const char *command, struct vz_error *e)
 	if (r >= 0 && command)
 		r = str_fmt(&typed, "%s\n", command);
 	if (r >= 0) {
-		char *env[] = { (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				(char *)"HISTFILE=/dev/null", (char *)"USER=root", (char *)"LOGNAME=root",
-				(char *)"HOME=/root", term_env, NULL };
+		char *env[] = {
+			(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+			(char *)"HISTFILE=/dev/null",
+			(char *)"USER=root",
+			(char *)"LOGNAME=root",
+			(char *)"HOME=/root",
+			term_env,
+			NULL
+		};
 
 		o.env = env;
 		r = ve_enter(&v->ve, &o, &p, e);
@@ -137,8 +143,9 @@ static int feed(const struct ve *ve, const char *text, size_t len, struct vz_err
 }
 
 /* Do something in a VE that may be stopped: then only its root, namespaces and a held pid 1 exist meanwhile. */
-static int inside(struct vz_ve *v, unsigned int flags, int (*fn)(struct ve *ve, void *data, struct vz_error *e),
-		  void *data, struct vz_error *e)
+static int inside(struct vz_ve *v, unsigned int flags,
+		  int (*fn)(struct ve *ve, void *data, struct vz_error *e), void *data,
+		  struct vz_error *e)
 {
 	struct vz_error later;
 	int lock = -EBADF, r, q;
@@ -195,7 +202,8 @@ static int change_password(struct ve *ve, void *data, struct vz_error *e)
 	return dist_password(ve, data, e);
 }
 
-int vz_ve_userpasswd(struct vz_ve *v, const char *user_password, unsigned int flags, struct vz_error *e)
+int vz_ve_userpasswd(struct vz_ve *v, const char *user_password, unsigned int flags,
+		     struct vz_error *e)
 {
 	return inside(v, flags, change_password, (void *)(uintptr_t)user_password, e);
 }
@@ -209,14 +217,17 @@ int vz_ve_console(struct vz_ve *v, unsigned int tty, struct vz_error *e)
 	if (r < 0)
 		return r;
 	if (tty != 1)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VALUE, "console %u: a container has console 1 only", tty);
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VALUE,
+				    "console %u: a container has console 1 only", tty);
 	r = str_fmt(&path, "%s/%u/console", v->vz->host.rundir, v->ve.id);
 	if (r < 0)
 		return vz_fail(e, r, "console path");
 	sock = tty_console_connect(path);
 	if (sock < 0)
-		return vz_fail_exit(e, sock, VZ_EXIT_NOT_RUNNING,
-				    "attach to the console of CT %u (is it running, and its monitor alive?)", v->ve.id);
+		return vz_fail_exit(
+			e, sock, VZ_EXIT_NOT_RUNNING,
+			"attach to the console of CT %u (is it running, and its monitor alive?)",
+			v->ve.id);
 	r = tty_relay_pty(-1, sock, NULL, true, e);
 	return r < 0 ? r : 0;
 }

@@ -57,7 +57,8 @@ int vz_ve_status(struct vz_ve *v, struct vz_error *e)
  * The lock of one call. With the lock the configuration is read again: what we
  * opened may have been changed by whoever held it before.
  */
-static int take_lock(struct vz_ve *v, const char *verb, unsigned int flags, int *lock, struct vz_error *e)
+static int take_lock(struct vz_ve *v, const char *verb, unsigned int flags, int *lock,
+		     struct vz_error *e)
 {
 	int r;
 
@@ -74,8 +75,8 @@ static int take_lock(struct vz_ve *v, const char *verb, unsigned int flags, int 
 	return r;
 }
 
-int vz_ve_create(struct vz_ve *v, const char *ostemplate, const char *config, const struct vz_changes *changes,
-		 unsigned int flags, struct vz_error *e)
+int vz_ve_create(struct vz_ve *v, const char *ostemplate, const char *config,
+		 const struct vz_changes *changes, unsigned int flags, struct vz_error *e)
 {
 	int lock, r = take_lock(v, "create", flags, &lock, e);
 
@@ -119,7 +120,8 @@ static int umount_checked(struct ve *ve, struct vz_error *e)
 	if (r < 0)
 		return r;
 	if (ve_is_running(ve))
-		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "Container is running -- stop it first");
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING,
+				    "Container is running -- stop it first");
 	if (!ve_is_mounted(ve))
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NOT_MOUNTED, "CT is not mounted");
 	r = ve_cleanup(ve, false, e); /* what a killed start left would keep it busy */
@@ -139,7 +141,8 @@ int vz_ve_umount(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 
 static unsigned int start_flags(unsigned int flags)
 {
-	return (flags & VZ_FORCE ? START_FORCE : 0) | (flags & VZ_SKIP_REMOUNT ? START_SKIP_REMOUNT : 0);
+	return (flags & VZ_FORCE ? START_FORCE : 0) |
+	       (flags & VZ_SKIP_REMOUNT ? START_SKIP_REMOUNT : 0);
 }
 
 /* Wait until the VE's own init says that it is up; only systemd can say so. */
@@ -168,8 +171,8 @@ static int start_locked(struct vz_ve *v, unsigned int flags, int lock, struct vz
 
 	if (r < 0)
 		return r;
-	log_info(v->ve.log, flags & VZ_WAIT ? "Container start in progress, waiting ..." :
-					      "Container start in progress...");
+	log_info(v->ve.log, flags & VZ_WAIT ? "Container start in progress, waiting ..."
+					    : "Container start in progress...");
 	return 0;
 }
 
@@ -192,7 +195,10 @@ int vz_ve_stop(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 		return r;
 	r = ve_need_conf(&v->ve, e);
 	if (r >= 0)
-		r = ve_stop(&v->ve, (flags & VZ_FAST ? STOP_FAST : 0) | (flags & VZ_SKIP_UMOUNT ? STOP_SKIP_UMOUNT : 0), e);
+		r = ve_stop(&v->ve,
+			    (flags & VZ_FAST ? STOP_FAST : 0) |
+				    (flags & VZ_SKIP_UMOUNT ? STOP_SKIP_UMOUNT : 0),
+			    e);
 	ve_unlock(&v->ve, &lock);
 	return r;
 }
@@ -218,8 +224,8 @@ int vz_ve_restart(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 	return r >= 0 && flags & VZ_WAIT ? wait_started(&v->ve, e) : r;
 }
 
-static int set_locked(struct vz_ve *v, const struct vz_changes *changes, unsigned int flags, int lock,
-		      struct vz_error *e)
+static int set_locked(struct vz_ve *v, const struct vz_changes *changes, unsigned int flags,
+		      int lock, struct vz_error *e)
 {
 	_cleanup_ve_config_ struct ve_config new;
 	int r;
@@ -246,7 +252,8 @@ static int set_locked(struct vz_ve *v, const struct vz_changes *changes, unsigne
 	return r;
 }
 
-int vz_ve_set(struct vz_ve *v, const struct vz_changes *changes, unsigned int flags, struct vz_error *e)
+int vz_ve_set(struct vz_ve *v, const struct vz_changes *changes, unsigned int flags,
+	      struct vz_error *e)
 {
 	int lock, r = take_lock(v, "set", flags, &lock, e);
 
@@ -306,7 +313,8 @@ int vz_ve_init_pid(struct vz_ve *v, struct vz_error *e)
 	struct ve_state s;
 	_cleanup_close_ int fd = state_open_init(&v->ve, &s);
 
-	return fd < 0 ? vz_fail_exit(e, -ESRCH, VZ_EXIT_NOT_RUNNING, "Container is not running") : s.init;
+	return fd < 0 ? vz_fail_exit(e, -ESRCH, VZ_EXIT_NOT_RUNNING, "Container is not running")
+		      : s.init;
 }
 
 int vz_pid_to_ctid(struct vz *vz, int pid, uint32_t *ret_ctid, int *ret_vpid, struct vz_error *e)

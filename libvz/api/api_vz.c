@@ -51,6 +51,8 @@ int vz_seal_self(char **argv, struct vz_error *e)
 {
 	int r = os_seal_self(argv, environ);
 
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_KERNEL,
-				    "run from a read-only overlay of the program's directory (needs overlayfs, and root)") : 0;
+	return r < 0 ? vz_fail_exit(
+			       e, r, VZ_EXIT_KERNEL,
+			       "run from a read-only overlay of the program's directory (needs overlayfs, and root)")
+		     : 0;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _cleanup_(f)  __attribute__((cleanup(f)))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -47,23 +47,23 @@ static inline void cleanup_closedirp(DIR **d)
 		(void)closedir(*d);
 }
 
-#define _cleanup_free_     _cleanup_(cleanup_freep)
-#define _cleanup_close_    _cleanup_(cleanup_closep)
+#define _cleanup_free_	   _cleanup_(cleanup_freep)
+#define _cleanup_close_	   _cleanup_(cleanup_closep)
 #define _cleanup_fclose_   _cleanup_(cleanup_fclosep)
 #define _cleanup_closedir_ _cleanup_(cleanup_closedirp)
 
 /* Hand ownership over and disarm the cleanup. */
-#define TAKE_FD(fd)                                                            \
-	({                                                                     \
-		int *_p = &(fd), _v = *_p;                                     \
-		*_p = -EBADF;                                                  \
-		_v;                                                            \
+#define TAKE_FD(fd)                        \
+	({                                 \
+		int *_p = &(fd), _v = *_p; \
+		*_p = -EBADF;              \
+		_v;                        \
 	})
-#define TAKE_PTR(ptr)                                                          \
-	({                                                                     \
-		__typeof__(ptr) *_p = &(ptr), _v = *_p;                        \
-		*_p = NULL;                                                    \
-		_v;                                                            \
+#define TAKE_PTR(ptr)                                   \
+	({                                              \
+		__typeof__(ptr) *_p = &(ptr), _v = *_p; \
+		*_p = NULL;                             \
+		_v;                                     \
 	})
 
 #endif

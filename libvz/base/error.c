@@ -21,8 +21,7 @@ static void tame(char *text)
 	}
 }
 
-_printf_(4, 0)
-static void fill(struct vz_error *e, int code, int exit, const char *fmt, va_list ap)
+_printf_(4, 0) static void fill(struct vz_error *e, int code, int exit, const char *fmt, va_list ap)
 {
 	e->code = code;
 	e->exit = exit;
@@ -54,8 +53,8 @@ int vz_fail_exit(struct vz_error *e, int code, enum vz_exit exit, const char *fm
 	return code;
 }
 
-_printf_(4, 0)
-static void prepend(struct vz_error *e, int code, int exit, const char *fmt, va_list ap)
+_printf_(4, 0) static void prepend(struct vz_error *e, int code, int exit, const char *fmt,
+				   va_list ap)
 {
 	char old[sizeof(e->text)];
 	int n;
@@ -63,8 +62,8 @@ static void prepend(struct vz_error *e, int code, int exit, const char *fmt, va_
 	memcpy(old, e->text, sizeof(old));
 	n = vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	if (n >= 0 && (size_t)n < sizeof(e->text))
-		(void)snprintf(e->text + n, sizeof(e->text) - (size_t)n, "%s%s",
-			       old[0] ? ": " : "", old);
+		(void)snprintf(e->text + n, sizeof(e->text) - (size_t)n, "%s%s", old[0] ? ": " : "",
+			       old);
 	tame(e->text);
 	if (!e->code)
 		e->code = code;

@@ -27,17 +27,17 @@ void vz_error_clear(struct vz_error *e);
 #define IGNORE(call) ((void)!(call))
 
 /* First failure wins: r = RET_GATHER(r, f()). */
-#define RET_GATHER(r, f)                                                       \
-	({                                                                     \
-		int _r = (r), _f = (f);                                        \
-		_r < 0 ? _r : _f;                                              \
+#define RET_GATHER(r, f)                \
+	({                              \
+		int _r = (r), _f = (f); \
+		_r < 0 ? _r : _f;       \
 	})
 
 /* -1/errno convention to negative errno. */
-#define RET_NERRNO(call)                                                       \
-	({                                                                     \
-		__typeof__(call) _c = (call);                                  \
-		(int)(_c < 0 ? -errno : _c);                                   \
+#define RET_NERRNO(call)                      \
+	({                                    \
+		__typeof__(call) _c = (call); \
+		(int)(_c < 0 ? -errno : _c);  \
 	})
 
 #endif

@@ -16,7 +16,7 @@ struct logger {
 
 void log_msg(const struct logger *l, int level, const char *fmt, ...) _printf_(3, 4);
 
-#define log_err(l, ...)   log_msg(l, VZ_LOG_ERR, __VA_ARGS__)
+#define log_err(l, ...)	  log_msg(l, VZ_LOG_ERR, __VA_ARGS__)
 #define log_warn(l, ...)  log_msg(l, VZ_LOG_WARN, __VA_ARGS__)
 #define log_info(l, ...)  log_msg(l, VZ_LOG_INFO, __VA_ARGS__)
 #define log_debug(l, ...) log_msg(l, VZ_LOG_DEBUG, __VA_ARGS__)

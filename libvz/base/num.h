@@ -20,6 +20,7 @@ int num_parse_ctid(const char *s, uint32_t *ret) _must_check_;
  * result is in bytes when unit is 1, else callers divide as they need.
  * A result over INT64_MAX is -ERANGE.
  */
-int num_parse_size(const char *s, uint64_t unit, uint64_t page_size, uint64_t *ret_bytes) _must_check_;
+int num_parse_size(const char *s, uint64_t unit, uint64_t page_size, uint64_t *ret_bytes)
+	_must_check_;
 
 #endif

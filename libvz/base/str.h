@@ -40,7 +40,7 @@ size_t strv_len(char *const *v);
 void strv_free(char **v);
 void cleanup_strvp(char ***v);
 #define _cleanup_strv_ _cleanup_(cleanup_strvp)
-int strv_add(char ***v, const char *s) _must_check_;           /* copies */
+int strv_add(char ***v, const char *s) _must_check_;			   /* copies */
 int strv_split(char ***ret, const char *s, const char *seps) _must_check_; /* no empty parts */
 int strv_join(char **ret, char *const *v, const char *sep) _must_check_;
 bool strv_has(char *const *v, const char *s);

@@ -15,11 +15,11 @@
 #include <string.h>
 #include <sys/vfs.h>
 
-#define FILE_MAX (4U << 20)
-#define BENEATH  (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
+#define FILE_MAX      (4U << 20)
+#define BENEATH	      (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
 /* How long a cgroup without live processes may refuse to go: zombie leaders, a last task exiting. */
-#define REMOVE_TRIES   20
-#define REMOVE_NAP_MS  5
+#define REMOVE_TRIES  20
+#define REMOVE_NAP_MS 5
 
 int cgfs_opendir(int dirfd, const char *path)
 {
@@ -147,7 +147,8 @@ int cgfs_populated(int dirfd)
 }
 
 /* Call fn for each child directory; stops at its first failure. */
-static int each_child(int dirfd, int (*fn)(int dirfd, const char *name, unsigned int depth, void *arg),
+static int each_child(int dirfd,
+		      int (*fn)(int dirfd, const char *name, unsigned int depth, void *arg),
 		      unsigned int depth, void *arg)
 {
 	_cleanup_closedir_ DIR *d = NULL;
@@ -168,7 +169,8 @@ static int each_child(int dirfd, int (*fn)(int dirfd, const char *name, unsigned
 		de = readdir(d);
 		if (!de)
 			return -errno;
-		if (de->d_type == DT_DIR && strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
+		if (de->d_type == DT_DIR && strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
 			r = fn(dirfd, de->d_name, depth, arg);
 	}
 	return r;

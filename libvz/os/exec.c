@@ -24,8 +24,8 @@ static _Noreturn void child(char *const argv[], const struct os_exec_opts *o, in
 {
 	sigset_t none;
 
-	if (dup2(in, STDIN_FILENO) < 0 || (out >= 0 && (dup2(out, STDOUT_FILENO) < 0 ||
-							dup2(out, STDERR_FILENO) < 0)))
+	if (dup2(in, STDIN_FILENO) < 0 ||
+	    (out >= 0 && (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)))
 		_exit(126);
 	if (os_cloexec_from(3) < 0)
 		_exit(126);
@@ -105,7 +105,8 @@ int os_exec(char *const argv[], const struct os_exec_opts *opts, char **ret_out)
 {
 	static const struct os_exec_opts none = { .timeout_ms = -1 };
 	const struct os_exec_opts *o = opts ? opts : &none;
-	_cleanup_close_ int in_r = -EBADF, in_w = -EBADF, out_r = -EBADF, out_w = -EBADF, pidfd = -EBADF;
+	_cleanup_close_ int in_r = -EBADF, in_w = -EBADF, out_r = -EBADF, out_w = -EBADF,
+			    pidfd = -EBADF;
 	_cleanup_(str_done) struct str text = { 0 };
 	struct pump p;
 	int pipefd[2], status, r;
@@ -136,7 +137,10 @@ int os_exec(char *const argv[], const struct os_exec_opts *opts, char **ret_out)
 		child(argv, o, in_r, out_w);
 	in_r = safe_close(in_r);
 	out_w = safe_close(out_w);
-	p = (struct pump){ .in = TAKE_FD(in_w), .out = TAKE_FD(out_r), .pidfd = pidfd, .data = o->in,
+	p = (struct pump){ .in = TAKE_FD(in_w),
+			   .out = TAKE_FD(out_r),
+			   .pidfd = pidfd,
+			   .data = o->in,
 			   .len = o->in_len };
 	r = pump(&p, o->timeout_ms);
 	(void)safe_close(p.in);

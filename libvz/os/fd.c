@@ -137,7 +137,8 @@ int os_fsync_dir(const char *path)
 	slash = strrchr(dir, '/');
 	if (slash && slash != dir)
 		*slash = '\0';
-	fd = os_openat(AT_FDCWD, slash ? (slash == dir ? "/" : dir) : ".", O_RDONLY | O_DIRECTORY, 0, 0);
+	fd = os_openat(AT_FDCWD, slash ? (slash == dir ? "/" : dir) : ".", O_RDONLY | O_DIRECTORY,
+		       0, 0);
 	if (fd < 0)
 		return fd;
 	return RET_NERRNO(fsync(fd));
@@ -272,7 +273,8 @@ int os_cloexec_from(int from)
 
 int os_memfd(const char *name, const void *data, size_t len)
 {
-	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	_cleanup_close_ int fd =
+		memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	int r;
 
 	if (fd < 0)

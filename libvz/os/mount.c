@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-
 int os_open_tree(int dirfd, const char *path, unsigned int flags)
 {
 	return RET_NERRNO(syscall(SYS_open_tree, dirfd, path, flags | OPEN_TREE_CLOEXEC));
@@ -45,8 +44,8 @@ int os_fsopen(const char *type)
 
 int os_fsconfig(int fsfd, const char *key, const char *value)
 {
-	return RET_NERRNO(syscall(SYS_fsconfig, fsfd, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
-				  key, value, 0));
+	return RET_NERRNO(syscall(SYS_fsconfig, fsfd,
+				  value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0));
 }
 
 int os_fsmount(int fsfd, uint64_t attrs)

@@ -27,13 +27,15 @@ int os_openat(int dirfd, const char *path, int flags, mode_t mode, uint64_t reso
 /* Open beneath a root an untrusted party writes to: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS. */
 int os_open_in_root(int rootfd, const char *path, int flags, mode_t mode) _must_check_;
 /* Whole file, NUL-terminated; at most max bytes (-EFBIG). len may be NULL. */
-int os_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len) _must_check_;
+int os_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
+	_must_check_;
 /* One write(2) of text to an existing file (cgroup, proc, sysctl). */
 int os_write_file_at(int dirfd, const char *path, const char *text) _must_check_;
 /* Temporary sibling, fsync, rename, fsync of the directory. */
 int os_replace_file(const char *path, const void *data, size_t len, mode_t mode) _must_check_;
 /* The same without the fsyncs, for /run. */
-int os_replace_file_volatile(const char *path, const void *data, size_t len, mode_t mode) _must_check_;
+int os_replace_file_volatile(const char *path, const void *data, size_t len, mode_t mode)
+	_must_check_;
 int os_fsync_dir(const char *path) _must_check_;
 int os_write_all(int fd, const void *data, size_t len) _must_check_;
 int os_mkdir_p(const char *path, mode_t mode) _must_check_;
@@ -55,7 +57,10 @@ int os_keep_on_exec(int fd) _must_check_;
 /* clone3; stack-less (fork-like). cgroup_fd < 0: none. ret_pidfd may be NULL. 0 in the child. */
 pid_t os_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd) _must_check_;
 /* Raw fork of the calling thread (no atfork handlers). */
-static inline pid_t os_fork(int *ret_pidfd) { return os_clone(0, -1, ret_pidfd); }
+static inline pid_t os_fork(int *ret_pidfd)
+{
+	return os_clone(0, -1, ret_pidfd);
+}
 int os_pidfd_open(pid_t pid) _must_check_;
 int os_pidfd_kill(int pidfd, int sig) _must_check_;
 /* 1 exited, 0 not within timeout_ms (-1: for ever). */
@@ -80,9 +85,9 @@ uint64_t os_now_ms(void);
  */
 struct os_exec_opts {
 	char *const *env; /* NULL: minimal PATH */
-	const char *in;   /* bytes for stdin or NULL */
+	const char *in;	  /* bytes for stdin or NULL */
 	size_t in_len;
-	int timeout_ms;   /* -1: none */
+	int timeout_ms; /* -1: none */
 };
 int os_exec(char *const argv[], const struct os_exec_opts *o, char **ret_out) _must_check_;
 
@@ -98,8 +103,10 @@ int os_recv_fds(int sock, void *data, size_t len, int *fds, size_t nfds) _must_c
 
 /* ---- mount.c ---- */
 int os_open_tree(int dirfd, const char *path, unsigned int flags) _must_check_;
-int os_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags) _must_check_;
-int os_mount_setattr(int fd, const char *path, unsigned int flags, const struct mount_attr *a) _must_check_;
+int os_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned int flags)
+	_must_check_;
+int os_mount_setattr(int fd, const char *path, unsigned int flags, const struct mount_attr *a)
+	_must_check_;
 /* Set and clear attributes, idmap when userns_fd >= 0; recursive on wish. */
 int os_mount_attr(int fd, uint64_t set, uint64_t clear, int userns_fd, bool recursive) _must_check_;
 int os_fsopen(const char *type) _must_check_;
@@ -109,9 +116,9 @@ int os_fsconfig(int fsfd, const char *key, const char *value) _must_check_;
 int os_fsmount(int fsfd, uint64_t attrs) _must_check_;
 /* what the kernel says about an fs context's failure, into buf (one line); "" if nothing */
 void os_fs_message(int fsfd, char *buf, size_t n);
-#define OS_MNT_DETACH 2       /* MNT_DETACH, UMOUNT_NOFOLLOW of <sys/mount.h>, which clashes with */
-#define OS_UMOUNT_NOFOLLOW 8  /* <linux/mount.h> before glibc 2.37 */
-#define OS_MS_PRIVATE (1UL << 18)
+#define OS_MNT_DETACH	   2 /* MNT_DETACH, UMOUNT_NOFOLLOW of <sys/mount.h>, which clashes with */
+#define OS_UMOUNT_NOFOLLOW 8 /* <linux/mount.h> before glibc 2.37 */
+#define OS_MS_PRIVATE	   (1UL << 18)
 /* umount2; -EINVAL (not mounted) and -ENOENT count as success */
 int os_umount(const char *path, int flags) _must_check_;
 /* 1 when path is a mount point (statx STATX_ATTR_MOUNT_ROOT), 0 not, -ENOENT */

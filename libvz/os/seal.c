@@ -42,7 +42,8 @@ static int sealed_dir(const char *dir)
 	/* ':' separates layers, '\\' escapes */
 	if (strpbrk(dir, ":\\,"))
 		return -EINVAL;
-	(void)snprintf(lower, sizeof(lower), "%s:%s", dir, strncmp(dir, "/run", 4) == 0 ? "/dev" : "/run");
+	(void)snprintf(lower, sizeof(lower), "%s:%s", dir,
+		       strncmp(dir, "/run", 4) == 0 ? "/dev" : "/run");
 	if (r >= 0)
 		r = os_fsconfig(fs, "source", "vz-sealed");
 	if (r >= 0)

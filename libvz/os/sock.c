@@ -73,7 +73,9 @@ int os_recv_fds(int sock, void *data, size_t len, int *fds, size_t nfds)
 		char buf[CMSG_SPACE(sizeof(int) * FDS_MAX)];
 	} control;
 	struct iovec iov = { .iov_base = data, .iov_len = len };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.buf,
 			      .msg_controllen = sizeof(control.buf) };
 	ssize_t n;
 

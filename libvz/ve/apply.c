@@ -123,7 +123,8 @@ static int apply_ubc(struct ve *ve, const struct ve_config *c, struct vz_error *
 {
 	(void)c;
 	(void)e;
-	log_debug(ve->log, "beancounters without a kernel counter are stored and reported, not enforced");
+	log_debug(ve->log,
+		  "beancounters without a kernel counter are stored and reported, not enforced");
 	return 0;
 }
 
@@ -131,7 +132,9 @@ static int apply_later(struct ve *ve, const struct ve_config *c, struct vz_error
 {
 	(void)c;
 	(void)e;
-	log_warn(ve->log, "Some of the parameters are stored only: their mechanism is not part of this version");
+	log_warn(
+		ve->log,
+		"Some of the parameters are stored only: their mechanism is not part of this version");
 	return 0;
 }
 
@@ -149,14 +152,14 @@ static const struct {
 	int (*fn)(struct ve *ve, const struct ve_config *c, struct vz_error *e);
 	bool undo; /* can fail, and old values can be put back */
 } groups[] = {
-	{ APPLY_MEM, apply_mem, true },	    { APPLY_CPU, apply_cpu, true },
-	{ APPLY_PIDS, apply_pids, true },   { APPLY_UBC, apply_ubc, false },
-	{ APPLY_NET, apply_net, true },	    { APPLY_DIST, apply_dist, true },
+	{ APPLY_MEM, apply_mem, true },	     { APPLY_CPU, apply_cpu, true },
+	{ APPLY_PIDS, apply_pids, true },    { APPLY_UBC, apply_ubc, false },
+	{ APPLY_NET, apply_net, true },	     { APPLY_DIST, apply_dist, true },
 	{ APPLY_LATER, apply_later, false }, { APPLY_RESTART, apply_restart, false },
 };
 
-int ve_apply(struct ve *ve, const struct ve_config *old, const struct ve_config *new, unsigned int mask,
-	     struct vz_error *e)
+int ve_apply(struct ve *ve, const struct ve_config *old, const struct ve_config *new,
+	     unsigned int mask, struct vz_error *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
 		int r;

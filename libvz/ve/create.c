@@ -23,7 +23,8 @@ static int area_paths(const struct ve_config *c, char **ret_tmp, struct vz_error
 }
 
 /* PRIVATE.tmp with fs/ and work/, ids as on disk: the VE's root is 0. */
-static int build_area(const struct ve *ve, const char *tmp, const struct ve_meta *m, struct vz_error *e)
+static int build_area(const struct ve *ve, const char *tmp, const struct ve_meta *m,
+		      struct vz_error *e)
 {
 	_cleanup_close_ int dir = -EBADF;
 	int r = os_rm_rf_at(AT_FDCWD, tmp);
@@ -45,21 +46,22 @@ static int build_area(const struct ve *ve, const char *tmp, const struct ve_meta
 static int commit_area(const struct ve_config *c, const char *tmp, struct vz_error *e)
 {
 	if (rename(tmp, c->private) < 0)
-		return vz_fail_exit(e, -errno, errno == ENOTEMPTY || errno == EEXIST ? VZ_EXIT_PRIVATE_EXISTS :
-										      VZ_EXIT_CREATE_PRIVATE,
+		return vz_fail_exit(e, -errno,
+				    errno == ENOTEMPTY || errno == EEXIST ? VZ_EXIT_PRIVATE_EXISTS
+									  : VZ_EXIT_CREATE_PRIVATE,
 				    "rename %s to %s", tmp, c->private);
 	return os_fsync_dir(c->private);
 }
 
-static int set_text(struct ve_config *c, const struct host_config *h, const char *key, const char *value,
-		    struct vz_error *e)
+static int set_text(struct ve_config *c, const struct host_config *h, const char *key,
+		    const char *value, struct vz_error *e)
 {
 	return param_parse_file(c, h, param_by_key(key), value, FROM_CLI, e);
 }
 
 /* Sample, ids and the options of create: the whole configuration, saved before anything else exists. */
-static int make_config(struct ve *ve, const char *ostemplate, const char *config, const struct vz_changes *ch,
-		       bool *ret_new, struct vz_error *e)
+static int make_config(struct ve *ve, const char *ostemplate, const char *config,
+		       const struct vz_changes *ch, bool *ret_new, struct vz_error *e)
 {
 	_cleanup_free_ char *base_text = NULL;
 	const char *sample = config ? config : ve->host->configfile;
@@ -68,7 +70,8 @@ static int make_config(struct ve *ve, const char *ostemplate, const char *config
 
 	*ret_new = !ve->have_conf;
 	if (ve->have_conf && config)
-		return vz_fail_exit(e, -EEXIST, VZ_EXIT_SAMPLE, "%s/%u.conf exists already: --config would overwrite it",
+		return vz_fail_exit(e, -EEXIST, VZ_EXIT_SAMPLE,
+				    "%s/%u.conf exists already: --config would overwrite it",
 				    ve->host->confdir, ve->id);
 	if (ve->have_conf)
 		log_warn(ve->log, "The configuration file of CT %u exists and is kept", ve->id);
@@ -103,12 +106,15 @@ static int check_new(const struct ve *ve, const char *ostemplate, struct vz_erro
 	if (ve->id == 0)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_VALUE, "CT 0 is the host");
 	if (!ostemplate || !*ostemplate)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_OSTEMPLATE,
-				    "no OS template: use --ostemplate NAME or set DEF_OSTEMPLATE in %s", ve->host->path);
+		return vz_fail_exit(
+			e, -EINVAL, VZ_EXIT_NO_OSTEMPLATE,
+			"no OS template: use --ostemplate NAME or set DEF_OSTEMPLATE in %s",
+			ve->host->path);
 	if (!ve->conf.private)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_PRIVATE_SET, "VE_PRIVATE is not set");
 	if (os_exists(ve->conf.private))
-		return vz_fail_exit(e, -EEXIST, VZ_EXIT_PRIVATE_EXISTS, "Private area already exists in %s", ve->conf.private);
+		return vz_fail_exit(e, -EEXIST, VZ_EXIT_PRIVATE_EXISTS,
+				    "Private area already exists in %s", ve->conf.private);
 	return 0;
 }
 
@@ -147,7 +153,8 @@ static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
 	if (r >= 0) {
 		r = os_mkdir_p(ve->conf.root, 0700);
 		if (r < 0)
-			(void)vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s", ve->conf.root);
+			(void)vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s",
+					   ve->conf.root);
 	}
 	if (r >= 0)
 		r = commit_area(&ve->conf, tmp, e);
@@ -156,7 +163,8 @@ static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
 	return r;
 }
 
-int ve_create(struct ve *ve, const char *ostemplate, const char *config, const struct vz_changes *ch, struct vz_error *e)
+int ve_create(struct ve *ve, const char *ostemplate, const char *config,
+	      const struct vz_changes *ch, struct vz_error *e)
 {
 	_cleanup_(meta_done) struct ve_meta m = { 0 };
 	bool new_conf = false;

@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-static const char *const scripts[] = { "conf", "premount", "mount", "start", "stop", "umount", "postumount" };
+static const char *const scripts[] = { "conf", "premount", "mount",	"start",
+				       "stop", "umount",   "postumount" };
 
 /* What killed destroys left in the directory of private areas. */
 #define TRASH ".destroyed-"
@@ -107,11 +108,14 @@ int ve_destroy(struct ve *ve, struct vz_error *e)
 	if (r < 0)
 		return r;
 	if (ve_is_running(ve))
-		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "Container is currently running -- stop it first");
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING,
+				    "Container is currently running -- stop it first");
 	if (ve_is_mounted(ve))
-		return vz_fail_exit(e, -EBUSY, VZ_EXIT_MOUNTED, "Container is currently mounted -- umount it first");
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_MOUNTED,
+				    "Container is currently mounted -- umount it first");
 	if (!ve->conf.private || !ve->conf.root)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_PRIVATE_SET, "VE_PRIVATE or VE_ROOT is not set");
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_PRIVATE_SET,
+				    "VE_PRIVATE or VE_ROOT is not set");
 	r = ve_cleanup(ve, true, e); /* what a killed start left */
 	if (r >= 0)
 		r = remove_area(ve, e);

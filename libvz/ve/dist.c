@@ -15,7 +15,7 @@
 #include <sys/random.h>
 
 #define SCRIPT_TIMEOUT_MS 120000
-#define APPLIED_MAX 65536
+#define APPLIED_MAX	  65536
 
 typedef int values_fn(const struct ve *ve, char ***env);
 
@@ -111,8 +111,8 @@ static int base_env(const struct ve *ve, bool starting, char ***env)
 	return r;
 }
 
-static int run_action(const struct ve *ve, const struct dist *d, size_t i, char *const *values, bool starting,
-		      struct vz_error *e)
+static int run_action(const struct ve *ve, const struct dist *d, size_t i, char *const *values,
+		      bool starting, struct vz_error *e)
 {
 	_cleanup_free_ char *script = NULL, *out = NULL, *safe = NULL;
 	_cleanup_strv_ char **env = NULL;
@@ -134,8 +134,9 @@ static int run_action(const struct ve *ve, const struct dist *d, size_t i, char 
 	out[strcspn(out, "\n")] = '\0';
 	if (str_escape(&safe, out) < 0)
 		safe = NULL;
-	return vz_fail_exit(e, -ECANCELED, actions[i].exit, "%s failed inside the container with %d: %s",
-			    actions[i].action, status_code(r), safe ? safe : "");
+	return vz_fail_exit(e, -ECANCELED, actions[i].exit,
+			    "%s failed inside the container with %d: %s", actions[i].action,
+			    status_code(r), safe ? safe : "");
 }
 
 /* The lines "ACTION values..." of the last time; an action is due when its line is not among them. */
@@ -255,7 +256,8 @@ int dist_password(const struct ve *ve, const char *user_password, struct vz_erro
 	if (r < 0)
 		return r;
 	if (!script)
-		return vz_fail_exit(e, -EOPNOTSUPP, VZ_EXIT_NO_DIST_SCRIPT, "the distribution has no SET_USERPASS script");
+		return vz_fail_exit(e, -EOPNOTSUPP, VZ_EXIT_NO_DIST_SCRIPT,
+				    "the distribution has no SET_USERPASS script");
 	r = base_env(ve, false, &env);
 	if (r >= 0)
 		r = add_pair(&env, "USERPW", user_password);
@@ -264,6 +266,9 @@ int dist_password(const struct ve *ve, const char *user_password, struct vz_erro
 	r = ve_script(ve, script, env, SCRIPT_TIMEOUT_MS, NULL, e);
 	if (r < 0)
 		return vz_wrap_exit(e, r, VZ_EXIT_PASSWORD, "change the password");
-	return r == 0 ? 0 : vz_fail_exit(e, -ECANCELED, VZ_EXIT_PASSWORD,
-					 "the password was not changed: chpasswd in the container failed with %d", status_code(r));
+	return r == 0 ? 0
+		      : vz_fail_exit(
+				e, -ECANCELED, VZ_EXIT_PASSWORD,
+				"the password was not changed: chpasswd in the container failed with %d",
+				status_code(r));
 }

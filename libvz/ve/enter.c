@@ -23,9 +23,9 @@
 #include <termios.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define ALL_NS                                                                                   \
-	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | \
-	 CLONE_NEWTIME)
+#define ALL_NS                                                                     \
+	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
+	 CLONE_NEWCGROUP | CLONE_NEWTIME)
 
 static char *const default_env[] = { (char *)"HOME=/", (char *)"TERM=linux",
 				     (char *)"PATH=" DEFAULT_PATH, NULL };
@@ -106,7 +106,9 @@ static _Noreturn void inside(const struct enter *x)
 	if (x->o->pty) {
 		r = tty_alloc(&master, &slave);
 		if (r < 0)
-			(void)vz_fail(&e, r, "allocate a pty in the container (is /dev/pts mounted there?)");
+			(void)vz_fail(
+				&e, r,
+				"allocate a pty in the container (is /dev/pts mounted there?)");
 	}
 	if (r >= 0)
 		r = os_send_fds(x->sock, &ready, sizeof(ready), &master, master >= 0);
@@ -124,7 +126,8 @@ static _Noreturn void inside(const struct enter *x)
 		fail(x->sock, &e);
 	(void)setenv("PATH", DEFAULT_PATH, 1);
 	exec_inside(x->o->argv, env);
-	(void)vz_fail_exit(&e, -errno, VZ_EXIT_BROKEN, "execute %s in the container", x->o->argv[0]);
+	(void)vz_fail_exit(&e, -errno, VZ_EXIT_BROKEN, "execute %s in the container",
+			   x->o->argv[0]);
 	fail(x->sock, &e);
 }
 
@@ -253,9 +256,12 @@ static void enter_done(struct enter *x)
 	sec_seccomp_done(&x->filter);
 }
 
-int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret, struct vz_error *e)
+int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret,
+	     struct vz_error *e)
 {
-	_cleanup_(enter_done) struct enter x = { .o = o, .pidfd = -EBADF, .cgroup = -EBADF, .sock = -EBADF };
+	_cleanup_(enter_done) struct enter x = {
+		.o = o, .pidfd = -EBADF, .cgroup = -EBADF, .sock = -EBADF
+	};
 	struct entered got = { .pid = 0, .pidfd = -EBADF, .master = -EBADF };
 	_cleanup_close_ int sock = -EBADF;
 	int pair[2], r;

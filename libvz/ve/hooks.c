@@ -27,7 +27,8 @@ static int script_env(const struct ve *ve, char ***ret)
 	if (r >= 0)
 		r = str_fmt(&file, "VE_CONFFILE=%s", conf);
 	if (r >= 0)
-		r = strv_add(&env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+		r = strv_add(&env,
+			     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	if (r >= 0)
 		r = strv_add(&env, "HOME=/");
 	if (r >= 0)
@@ -77,8 +78,9 @@ static int run_host(const struct ve *ve, const char *path, struct vz_error *e)
 	last_line(out);
 	if (str_escape(&safe, out) < 0)
 		safe = NULL;
-	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT, "action script %s failed with %d: %s", path,
-			    status_code(r), safe ? safe : "");
+	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT,
+			    "action script %s failed with %d: %s", path, status_code(r),
+			    safe ? safe : "");
 }
 
 int hooks_host(const struct ve *ve, const char *action, bool global_first, struct vz_error *e)
@@ -119,6 +121,7 @@ int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e)
 	last_line(out);
 	if (str_escape(&safe, out) < 0)
 		safe = NULL;
-	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT, "action script %s failed inside with %d: %s",
-			    path, status_code(r), safe ? safe : "");
+	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT,
+			    "action script %s failed inside with %d: %s", path, status_code(r),
+			    safe ? safe : "");
 }

@@ -77,7 +77,8 @@ static bool still_there(int fd, const char *path)
 {
 	struct stat a, b;
 
-	return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+	return fstat(fd, &a) == 0 && lstat(path, &b) == 0 && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
 }
 
 /* 0: *ret_fd is the lock; -EAGAIN: held, see *h */
@@ -109,10 +110,11 @@ static int refuse(const struct ve *ve, const struct holder *h, struct vz_error *
 	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", h->pid);
 	if (os_read_file_at(AT_FDCWD, path, 256, &text, NULL) < 0 || str_escape(&safe, text) < 0)
 		safe = NULL;
-	return vz_fail_exit(e, -EAGAIN, VZ_EXIT_LOCKED,
-			    "Container already locked (pid %d%s%s%s%s): wait for it or look at %s/%u.lck",
-			    h->pid, safe ? ", " : "", safe ? safe : "", h->verb[0] ? " " : "", h->verb,
-			    ve->host->lockdir, ve->id);
+	return vz_fail_exit(
+		e, -EAGAIN, VZ_EXIT_LOCKED,
+		"Container already locked (pid %d%s%s%s%s): wait for it or look at %s/%u.lck",
+		h->pid, safe ? ", " : "", safe ? safe : "", h->verb[0] ? " " : "", h->verb,
+		ve->host->lockdir, ve->id);
 }
 
 int ve_lock(const struct ve *ve, const char *verb, int timeout_ms, struct vz_error *e)

@@ -139,7 +139,9 @@ static void detach(void)
 
 static _Noreturn void monitor(struct start_op *op, int lock_fd)
 {
-	struct logger log = { .fn = front_log, .data = op, .level = op->ve->log ? op->ve->log->level : 0 };
+	struct logger log = { .fn = front_log,
+			      .data = op,
+			      .level = op->ve->log ? op->ve->log->level : 0 };
 	const int keep[] = { 0, 1, 2, op->front, lock_fd };
 	struct vz_error e = { 0 };
 	int r;
@@ -186,7 +188,10 @@ static int listen_front(const struct ve *ve, int sock, struct vz_error *e)
 		int r = os_recv_fds(sock, &m, sizeof(m), NULL, 0);
 
 		if (r < 0)
-			return vz_fail(e, r, "the monitor of the container died; 'vzctl stop %u' cleans up", ve->id);
+			return vz_fail(
+				e, r,
+				"the monitor of the container died; 'vzctl stop %u' cleans up",
+				ve->id);
 		m.error.text[sizeof(m.error.text) - 1] = '\0';
 		if (m.what == FRONT_DONE)
 			return 0;
@@ -229,8 +234,10 @@ int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
 	if (r < 0)
 		return r;
 	if (ve->conf.disabled && !(flags & START_FORCE))
-		return vz_fail_exit(e, -EPERM, VZ_EXIT_DISABLED,
-				    "Container start disabled: use --force, or vzctl set %u --disabled no --save", ve->id);
+		return vz_fail_exit(
+			e, -EPERM, VZ_EXIT_DISABLED,
+			"Container start disabled: use --force, or vzctl set %u --disabled no --save",
+			ve->id);
 	if (ve_is_running(ve))
 		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "Container is already running");
 	log_info(ve->log, "Starting container...");

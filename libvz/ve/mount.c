@@ -30,11 +30,13 @@ int meta_read(const char *private, struct ve_meta *ret, struct vz_error *e)
 	if (r >= 0)
 		r = conf_file_read(&f, path, NULL, e);
 	if (r < 0)
-		return vz_wrap_exit(e, r, VZ_EXIT_NO_PRIVATE, "private area %s has no usable metadata", private);
+		return vz_wrap_exit(e, r, VZ_EXIT_NO_PRIVATE,
+				    "private area %s has no usable metadata", private);
 	lower = conf_file_get(f, "LOWER");
 	tmpl = conf_file_get(f, "OSTEMPLATE");
 	if (!lower)
-		return vz_fail_exit(e, -EBADMSG, VZ_EXIT_NO_PRIVATE, "%s names no LOWER layer", path);
+		return vz_fail_exit(e, -EBADMSG, VZ_EXIT_NO_PRIVATE, "%s names no LOWER layer",
+				    path);
 	r = str_set(&m.lower, lower);
 	if (r >= 0)
 		r = str_set(&m.ostemplate, tmpl);
@@ -65,7 +67,8 @@ int meta_write(const char *private, const struct ve_meta *m, struct vz_error *e)
 	return conf_file_save(f, path, e);
 }
 
-static int mount_prepare(const struct ve *ve, struct ve_meta *m, char **ret_lower, struct vz_error *e)
+static int mount_prepare(const struct ve *ve, struct ve_meta *m, char **ret_lower,
+			 struct vz_error *e)
 {
 	int r;
 
@@ -84,7 +87,8 @@ static int mount_prepare(const struct ve *ve, struct ve_meta *m, char **ret_lowe
 		return vz_wrap_exit(e, r, VZ_EXIT_MOUNT, "template of CT %u", ve->id);
 	/* the mount point's parent is for the host only: setuid files of VEs stay out of reach */
 	r = os_mkdir_p(ve->conf.root, 0700);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s", ve->conf.root) : 0;
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s", ve->conf.root)
+		     : 0;
 }
 
 int ve_mount_root(const struct ve *ve, struct vz_error *e)

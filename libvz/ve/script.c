@@ -87,7 +87,9 @@ int ve_script(const struct ve *ve, const char *script, char *const *env, int tim
 {
 	char *argv[] = { (char *)"sh", (char *)"-s", NULL };
 	struct enter_opts o = { .argv = argv, .env = env };
-	struct script_io io = { .in = -EBADF, .out = -EBADF, .text = script, .left = strlen(script) };
+	struct script_io io = {
+		.in = -EBADF, .out = -EBADF, .text = script, .left = strlen(script)
+	};
 	struct entered p;
 	int in[2], out[2], r, status;
 
@@ -105,7 +107,8 @@ int ve_script(const struct ve *ve, const char *script, char *const *env, int tim
 		r = converse(&io, p.pidfd, timeout_ms);
 		if (r < 0) {
 			IGNORE(os_pidfd_kill(p.pidfd, SIGKILL));
-			r = vz_fail_exit(e, r, VZ_EXIT_EXEC_TIMEOUT, "a script in the container did not end within %d s",
+			r = vz_fail_exit(e, r, VZ_EXIT_EXEC_TIMEOUT,
+					 "a script in the container did not end within %d s",
 					 timeout_ms / 1000);
 		}
 		r = RET_GATHER(r, os_reap(p.pid, &status));

@@ -18,7 +18,7 @@
 /* Addresses the VE does not have yet must not be somebody else's. */
 static int check_addresses(const struct ve *ve, const struct ve_config *new, struct vz_error *e)
 {
-	for (char **ip = new->ip; ip && *ip; ip++) {
+	for (char **ip = new->ip; ip &&*ip; ip++) {
 		struct net_addr a;
 		int r;
 
@@ -28,7 +28,8 @@ static int check_addresses(const struct ve *ve, const struct ve_config *new, str
 		if (r < 0)
 			return r;
 		if (net_addr_in_use(ve->id, &a) > 0)
-			return vz_fail_exit(e, -EADDRINUSE, VZ_EXIT_IP_USED, "address %s is in use on this host", *ip);
+			return vz_fail_exit(e, -EADDRINUSE, VZ_EXIT_IP_USED,
+					    "address %s is in use on this host", *ip);
 	}
 	return 0;
 }
@@ -50,25 +51,30 @@ static int save(struct ve *ve, const struct ve_config *new, unsigned int groups,
 	if (r >= 0) {
 		r = ve_save_conf(ve, new, e);
 		if (r < 0 && renamed)
-			IGNORE(name_set(ve->host, ve->id, new->name, ve->conf.name ? ve->conf.name : "", NULL));
+			IGNORE(name_set(ve->host, ve->id, new->name,
+					ve->conf.name ? ve->conf.name : "", NULL));
 	}
 	return r;
 }
 
-static int check(const struct ve *ve, const struct ve_config *new, unsigned int groups, unsigned int flags,
-		 bool running, struct vz_error *e)
+static int check(const struct ve *ve, const struct ve_config *new, unsigned int groups,
+		 unsigned int flags, bool running, struct vz_error *e)
 {
 	bool live = groups & ~(1U << APPLY_NONE | 1U << APPLY_NAME);
 
 	if (!(flags & VZ_SAVE) && groups & 1U << APPLY_NAME)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NAME, "--name has to be used with --save");
 	if (!(flags & VZ_SAVE) && !running && live)
-		return vz_fail_exit(e, -ESRCH, VZ_EXIT_NOT_RUNNING,
-				    "Container is not running: use --save to change its configuration");
-	if (running && (!str_eq(new->root, ve->conf.root) || !str_eq(new->private, ve->conf.private)))
-		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "--root and --private need a stopped container");
+		return vz_fail_exit(
+			e, -ESRCH, VZ_EXIT_NOT_RUNNING,
+			"Container is not running: use --save to change its configuration");
+	if (running &&
+	    (!str_eq(new->root, ve->conf.root) || !str_eq(new->private, ve->conf.private)))
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING,
+				    "--root and --private need a stopped container");
 	if (running && (new->uid_base != ve->conf.uid_base || new->gid_base != ve->conf.gid_base))
-		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "--local_uid and --local_gid need a stopped container");
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING,
+				    "--local_uid and --local_gid need a stopped container");
 	return check_addresses(ve, new, e);
 }
 
@@ -104,17 +110,20 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int flags, struc
 		if (r < 0)
 			return r;
 	} else if (running && groups) {
-		log_warn(ve->log, "WARNING: Settings were not saved to config (use --save flag to save)");
+		log_warn(ve->log,
+			 "WARNING: Settings were not saved to config (use --save flag to save)");
 	}
 	if (running && flags & VZ_RESTART && groups & RESTART_GROUPS)
 		return 1;
 	return 0;
 }
 
-int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_config *new, struct vz_error *e)
+int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_config *new,
+			  struct vz_error *e)
 {
-	static const char *const kept[] = { "HOSTNAME", "IP_ADDRESS", "OSTEMPLATE", "VE_ROOT", "VE_PRIVATE",
-					    "DESCRIPTION", "NAME", "LOCAL_UID", "LOCAL_GID", NULL };
+	static const char *const kept[] = { "HOSTNAME",	  "IP_ADDRESS",	 "OSTEMPLATE", "VE_ROOT",
+					    "VE_PRIVATE", "DESCRIPTION", "NAME",       "LOCAL_UID",
+					    "LOCAL_GID",  NULL };
 	_cleanup_conf_file_ struct conf_file *f = NULL;
 	_cleanup_free_ char *path = NULL;
 	int r = str_fmt(&path, "%s/ve-%s.conf-sample", ve->host->confdir, sample);
@@ -122,7 +131,8 @@ int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_con
 	if (r >= 0)
 		r = strchr(sample, '/') ? -EINVAL : conf_file_read(&f, path, ve->log, NULL);
 	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_APPLYCONFIG, "read sample configuration %s", path ? path : sample);
+		return vz_fail_exit(e, r, VZ_EXIT_APPLYCONFIG, "read sample configuration %s",
+				    path ? path : sample);
 	r = ve_config_copy(new, &ve->conf);
 	for (size_t i = 0; r >= 0 && i < param_count(); i++) {
 		const struct param *p = param_at(i);

@@ -39,7 +39,8 @@ static _Noreturn void fail(int sock, const struct vz_error *error)
 	_exit(1);
 }
 
-static int tell(int sock, enum sync_what what, pid_t pid, const int *fds, size_t nfds, struct vz_error *e)
+static int tell(int sock, enum sync_what what, pid_t pid, const int *fds, size_t nfds,
+		struct vz_error *e)
 {
 	struct sync_msg m = { .what = what, .pid = pid };
 	int r = os_send_fds(sock, &m, sizeof(m), fds, nfds);
@@ -119,11 +120,17 @@ static int take_stdio(int slave, struct vz_error *e)
 
 static _Noreturn void exec_init(int sock, struct vz_error *e)
 {
-	static const char *const paths[] = { "/sbin/init", "/usr/sbin/init", "/etc/init", "/bin/init" };
+	static const char *const paths[] = { "/sbin/init", "/usr/sbin/init", "/etc/init",
+					     "/bin/init" };
 	/* MEMORY_PRESSURE_WATCH: a PSI trigger does not survive a checkpoint and makes systemd spin */
-	static char *const env[] = { (char *)"container=openvz", (char *)"TERM=linux", (char *)"HOME=/",
-				     (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				     (char *)"MEMORY_PRESSURE_WATCH=/dev/null", NULL };
+	static char *const env[] = {
+		(char *)"container=openvz",
+		(char *)"TERM=linux",
+		(char *)"HOME=/",
+		(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		(char *)"MEMORY_PRESSURE_WATCH=/dev/null",
+		NULL
+	};
 	int r = -ENOENT;
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths) && r == -ENOENT; i++) {
@@ -148,8 +155,10 @@ static int set_names(const struct spawn *s, struct vz_error *e)
 /* Pid 1 of the VE, in all its namespaces, as its root. */
 static _Noreturn void init_main(const struct spawn *s, int sock)
 {
-	const struct mnt_child_conf mc = { .rootfd = s->rootfd, .devfd = s->devfd,
-					   .privileged = !s->sec.userns, .shm_bytes = s->shm_bytes,
+	const struct mnt_child_conf mc = { .rootfd = s->rootfd,
+					   .devfd = s->devfd,
+					   .privileged = !s->sec.userns,
+					   .shm_bytes = s->shm_bytes,
 					   .ptys = s->ptys };
 	struct vz_error e = { 0 };
 	int console[2] = { -EBADF, -EBADF }, r;
@@ -191,8 +200,8 @@ static int seal_process(const struct spawn *s, int sock, struct vz_error *e)
 
 static _Noreturn void starter_main(const struct spawn *s, int sock)
 {
-	const uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-			       CLONE_NEWCGROUP | CLONE_PARENT;
+	const uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+			       CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PARENT;
 	struct vz_error e = { 0 };
 	int pidfd = -EBADF, r;
 	pid_t pid;
@@ -217,7 +226,8 @@ static _Noreturn void starter_main(const struct spawn *s, int sock)
 
 /* ---- the monitor's side ---- */
 
-static int expect(int sock, enum sync_what what, struct sync_msg *m, int *fds, size_t nfds, struct vz_error *e)
+static int expect(int sock, enum sync_what what, struct sync_msg *m, int *fds, size_t nfds,
+		  struct vz_error *e)
 {
 	int r = os_recv_fds(sock, m, sizeof(*m), fds, nfds);
 
@@ -230,7 +240,8 @@ static int expect(int sock, enum sync_what what, struct sync_msg *m, int *fds, s
 		return m->error.code < 0 ? m->error.code : -EPROTO;
 	}
 	if (m->what != what)
-		return vz_fail(e, -EPROTO, "unexpected message %d from the container's first process", m->what);
+		return vz_fail(e, -EPROTO,
+			       "unexpected message %d from the container's first process", m->what);
 	for (size_t i = 0; i < nfds; i++)
 		if (fds[i] < 0)
 			return vz_fail(e, -EPROTO, "a descriptor is missing in message %d", what);
@@ -255,8 +266,8 @@ static int write_time_offsets(pid_t starter, struct vz_error *e)
 	if (clock_gettime(CLOCK_MONOTONIC, &mono) < 0 || clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
 		return vz_fail(e, -errno, "read the clocks");
 	(void)snprintf(path, sizeof(path), "/proc/%d/timens_offsets", starter);
-	(void)snprintf(text, sizeof(text), "monotonic -%lld 0\nboottime -%lld 0\n", (long long)mono.tv_sec,
-		       (long long)boot.tv_sec);
+	(void)snprintf(text, sizeof(text), "monotonic -%lld 0\nboottime -%lld 0\n",
+		       (long long)mono.tv_sec, (long long)boot.tv_sec);
 	r = os_write_file_at(AT_FDCWD, path, text);
 	return r < 0 ? vz_fail(e, r, "set the container's clocks") : 0;
 }

@@ -86,9 +86,12 @@ static int device_rules(const struct ve_config *c, struct cg_dev_rule **ret, siz
 	for (size_t i = 0; i < c->ndevices; i++) {
 		const struct dev_rule *d = &c->devices[i];
 
-		v[i] = (struct cg_dev_rule){ .type = d->type, .major = d->major, .minor = d->minor,
+		v[i] = (struct cg_dev_rule){ .type = d->type,
+					     .major = d->major,
+					     .minor = d->minor,
 					     .access = (uint8_t)((d->access & 4 ? CG_DEV_READ : 0) |
-								 (d->access & 2 ? CG_DEV_WRITE : 0)) };
+								 (d->access & 2 ? CG_DEV_WRITE
+										: 0)) };
 	}
 	*ret = v;
 	*ret_n = c->ndevices;
@@ -152,9 +155,15 @@ static int spawn_up(void *p, struct vz_error *e)
 	uint64_t shm = ve->conf.ubc[UBC_SHMPAGES].limit, ptys = ve->conf.ubc[UBC_NUMPTY].limit;
 	int r;
 
-	*s = (struct spawn){ .ve = ve, .cgroup = op->cg_ve, .hostname = ve->conf.hostname,
-			     .shm_bytes = UINT64_MAX, .rootfd = -EBADF, .devfd = -EBADF,
-			     .pidfd = -EBADF, .sock = -EBADF, .console = { -EBADF, -EBADF } };
+	*s = (struct spawn){ .ve = ve,
+			     .cgroup = op->cg_ve,
+			     .hostname = ve->conf.hostname,
+			     .shm_bytes = UINT64_MAX,
+			     .rootfd = -EBADF,
+			     .devfd = -EBADF,
+			     .pidfd = -EBADF,
+			     .sock = -EBADF,
+			     .console = { -EBADF, -EBADF } };
 	if (shm && shm < UBC_UNLIMITED / 65536)
 		s->shm_bytes = shm * (uint64_t)sysconf(_SC_PAGESIZE);
 	if (ptys && ptys < 1U << 20)
@@ -189,7 +198,8 @@ static int spawn_down(void *p, struct vz_error *e)
 	cg = ve_cg_open(op->ve);
 	if (cg < 0)
 		return 0;
-	return vz_wrap_exit(e, cg_kill(cg, KILL_TIMEOUT_MS, e), VZ_EXIT_STOP, "kill the container's processes");
+	return vz_wrap_exit(e, cg_kill(cg, KILL_TIMEOUT_MS, e), VZ_EXIT_STOP,
+			    "kill the container's processes");
 }
 
 static int net_stage_up(void *p, struct vz_error *e)
@@ -246,14 +256,10 @@ static int exec_up(void *p, struct vz_error *e)
 }
 
 static const struct stage table[] = {
-	{ "clean", clean_up, NULL },
-	{ "state", state_up, state_down },
-	{ "mount", mount_up, mount_down },
-	{ "cgroup", cgroup_up, cgroup_down },
-	{ "spawn", spawn_up, spawn_down },
-	{ "net", net_stage_up, net_stage_down },
-	{ "publish", publish_up, NULL },
-	{ "scripts", scripts_up, NULL },
+	{ "clean", clean_up, NULL },	   { "state", state_up, state_down },
+	{ "mount", mount_up, mount_down }, { "cgroup", cgroup_up, cgroup_down },
+	{ "spawn", spawn_up, spawn_down }, { "net", net_stage_up, net_stage_down },
+	{ "publish", publish_up, NULL },   { "scripts", scripts_up, NULL },
 	{ "exec", exec_up, NULL },
 };
 

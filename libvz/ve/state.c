@@ -91,11 +91,12 @@ int state_write(const struct ve *ve, const struct ve_state *s, struct vz_error *
 			    "init=%d\ninit_start=%llu\nmonitor=%d\nmonitor_start=%llu\n"
 			    "started_ms=%llu\nrunning=%d\ncgroot=%s\n",
 			    s->init, (unsigned long long)s->init_start, s->monitor,
-			    (unsigned long long)s->monitor_start,
-			    (unsigned long long)s->started_ms, s->running, s->cgroot);
+			    (unsigned long long)s->monitor_start, (unsigned long long)s->started_ms,
+			    s->running, s->cgroot);
 	if (r >= 0)
 		r = os_replace_file_volatile(path, text, strlen(text), 0600);
-	return r < 0 ? vz_fail(e, r, "record the state in %s", path ? path : "the run directory") : 0;
+	return r < 0 ? vz_fail(e, r, "record the state in %s", path ? path : "the run directory")
+		     : 0;
 }
 
 int state_remove(const struct ve *ve, struct vz_error *e)

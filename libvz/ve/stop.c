@@ -17,17 +17,19 @@
 static bool ask(const struct ve *ve, int timeout_ms)
 {
 	/* systemd's halt waits for the job's end only with --no-block missing; busybox and sysv know plain halt */
-	static const char script[] = "if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then\n"
-				     "  systemctl --no-block poweroff\n"
-				     "elif command -v poweroff >/dev/null 2>&1; then poweroff\n"
-				     "else halt; fi\n";
+	static const char script[] =
+		"if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then\n"
+		"  systemctl --no-block poweroff\n"
+		"elif command -v poweroff >/dev/null 2>&1; then poweroff\n"
+		"else halt; fi\n";
 	struct vz_error e = { 0 };
 	int r = ve_script(ve, script, NULL, timeout_ms, NULL, &e);
 
 	if (r == -ETIMEDOUT || (r >= 0 && WIFSIGNALED(r)))
 		return true;
 	if (r != 0)
-		log_warn(ve->log, "The container cannot be asked to halt: %s", r < 0 ? e.text : "its halt command failed");
+		log_warn(ve->log, "The container cannot be asked to halt: %s",
+			 r < 0 ? e.text : "its halt command failed");
 	return r == 0;
 }
 

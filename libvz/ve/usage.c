@@ -82,7 +82,8 @@ static int inner_pid(const char *status)
 	return last;
 }
 
-int ve_of_pid(const struct host_config *h, int pid, uint32_t *ret_ctid, int *ret_vpid, struct vz_error *e)
+int ve_of_pid(const struct host_config *h, int pid, uint32_t *ret_ctid, int *ret_vpid,
+	      struct vz_error *e)
 {
 	_cleanup_free_ char *cgroup = NULL, *status = NULL;
 	char path[64];

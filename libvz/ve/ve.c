@@ -7,7 +7,8 @@
 
 #include <errno.h>
 
-int ve_open(struct ve *ve, const struct host_config *h, const struct logger *l, uint32_t id, struct vz_error *e)
+int ve_open(struct ve *ve, const struct host_config *h, const struct logger *l, uint32_t id,
+	    struct vz_error *e)
 {
 	int r;
 
@@ -41,8 +42,9 @@ int ve_need_conf(const struct ve *ve, struct vz_error *e)
 {
 	if (ve->have_conf)
 		return 0;
-	return vz_fail_exit(e, -ENOENT, VZ_EXIT_NO_CONF, "Container config file does not exist: %s/%u.conf",
-			    ve->host->confdir, ve->id);
+	return vz_fail_exit(e, -ENOENT, VZ_EXIT_NO_CONF,
+			    "Container config file does not exist: %s/%u.conf", ve->host->confdir,
+			    ve->id);
 }
 
 int ve_save_conf(const struct ve *ve, const struct ve_config *c, struct vz_error *e)
@@ -63,5 +65,6 @@ int ve_save_conf(const struct ve *ve, const struct ve_config *c, struct vz_error
 		r = os_read_file_at(AT_FDCWD, path, 1U << 20, &text, &len);
 	if (r >= 0 && copy)
 		r = os_replace_file_volatile(copy, text, len, 0600);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_SAVE, "copy the configuration to %s", c->private) : 0;
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_SAVE, "copy the configuration to %s", c->private)
+		     : 0;
 }

@@ -26,7 +26,8 @@ struct ve {
 };
 
 /* Load configuration. A missing CTID.conf is not an error here: see have_conf and ve_need_conf(). */
-int ve_open(struct ve *ve, const struct host_config *h, const struct logger *l, uint32_t id, struct vz_error *e) _must_check_;
+int ve_open(struct ve *ve, const struct host_config *h, const struct logger *l, uint32_t id,
+	    struct vz_error *e) _must_check_;
 void ve_done(struct ve *ve);
 #define _cleanup_ve_ _cleanup_(ve_done)
 /* Reads CTID.conf again, for whoever got the lock after waiting. */
@@ -39,9 +40,9 @@ int ve_save_conf(const struct ve *ve, const struct ve_config *c, struct vz_error
 struct ve_state {
 	pid_t init, monitor;
 	uint64_t init_start, monitor_start; /* starttime: pid and it name a process for ever */
-	uint64_t started_ms;                /* CLOCK_BOOTTIME of the start */
-	char cgroot[200];                   /* directory that holds CTID's cgroup */
-	bool running;                       /* init was executed; else the start never got there */
+	uint64_t started_ms;		    /* CLOCK_BOOTTIME of the start */
+	char cgroot[200];		    /* directory that holds CTID's cgroup */
+	bool running;			    /* init was executed; else the start never got there */
 };
 /* -ENOENT: nothing recorded */
 int state_read(const struct ve *ve, struct ve_state *ret) _must_check_;
@@ -69,7 +70,8 @@ struct stage {
 	int (*down)(void *op, struct vz_error *e); /* idempotent; looks at the kernel, not at op */
 };
 struct stages {
-	const char *verb; /* "start", names the fault points: VZ_FAULT=start:mount kills before that stage */
+	const char *
+		verb; /* "start", names the fault points: VZ_FAULT=start:mount kills before that stage */
 	const struct stage *table;
 	size_t n;
 	bool (*cancelled)(void *op); /* asked between stages; may be NULL */
@@ -81,41 +83,51 @@ void fault_point(const char *verb, const char *point);
 
 /* ---- hooks.c: action scripts on the host and in the VE ---- */
 /* vps.ACTION and CTID.ACTION (up: global first, down: the VE's first); absent is fine; VZ_EXIT_ACTION_SCRIPT. */
-int hooks_host(const struct ve *ve, const char *action, bool global_first, struct vz_error *e) _must_check_;
+int hooks_host(const struct ve *ve, const char *action, bool global_first, struct vz_error *e)
+	_must_check_;
 /* CTID.start / CTID.stop, run inside. */
 int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e) _must_check_;
 
 /* ---- mount.c ---- */
-struct ve_meta { /* PRIVATE/meta */
-	char *lower;    /* "sha256-..." */
+struct ve_meta {     /* PRIVATE/meta */
+	char *lower; /* "sha256-..." */
 	char *ostemplate;
 };
 int meta_read(const char *private, struct ve_meta *ret, struct vz_error *e) _must_check_;
 int meta_write(const char *private, const struct ve_meta *m, struct vz_error *e) _must_check_;
 void meta_done(struct ve_meta *m);
-int ve_mount_root(const struct ve *ve, struct vz_error *e) _must_check_;   /* with scripts; mounted: no-op */
-int ve_umount_root(const struct ve *ve, struct vz_error *e) _must_check_;  /* with scripts; not mounted: no-op */
+int ve_mount_root(const struct ve *ve, struct vz_error *e)
+	_must_check_; /* with scripts; mounted: no-op */
+int ve_umount_root(const struct ve *ve, struct vz_error *e)
+	_must_check_; /* with scripts; not mounted: no-op */
 
 /* ---- enter.c: processes inside a running (or held) VE ---- */
 struct enter_opts {
-	char *const *argv;  /* argv[0] is looked up in PATH inside; "bash" falls back to "sh" */
-	char *const *env;   /* NULL: default */
-	const char *cwd;    /* NULL: "/" */
-	int fds[3];         /* become 0, 1, 2; -1: /dev/null of the VE; none may be the caller's own */
-	bool pty;           /* make a pty inside instead of fds; its master comes back */
+	char *const *argv; /* argv[0] is looked up in PATH inside; "bash" falls back to "sh" */
+	char *const *env;  /* NULL: default */
+	const char *cwd;   /* NULL: "/" */
+	int fds[3]; /* become 0, 1, 2; -1: /dev/null of the VE; none may be the caller's own */
+	bool pty;   /* make a pty inside instead of fds; its master comes back */
 };
-struct entered { pid_t pid; int pidfd; int master; };
+struct entered {
+	pid_t pid;
+	int pidfd;
+	int master;
+};
 /* The process is the caller's child: wait for it (os_reap). */
-int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret, struct vz_error *e) _must_check_;
+int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret,
+	     struct vz_error *e) _must_check_;
 /* Feed a script to sh inside with these variables; combined output comes back (may be NULL). Wait status. */
-int ve_script(const struct ve *ve, const char *script, char *const *env, int timeout_ms, char **ret_out, struct vz_error *e) _must_check_;
+int ve_script(const struct ve *ve, const char *script, char *const *env, int timeout_ms,
+	      char **ret_out, struct vz_error *e) _must_check_;
 /* Exit code of a wait status as a shell has it. */
 int status_code(int wstatus);
 
 /* ---- dist.c: edits inside the tree, by the VE's own root ---- */
 enum dist_what { DIST_HOSTNAME = 1, DIST_DNS = 2, DIST_IP = 4, DIST_FIRST = 8, DIST_ALL = 15 };
 /* Bring the distribution's files in line with conf; at start only when something changed since last time. */
-int dist_apply(const struct ve *ve, unsigned int what, bool starting, struct vz_error *e) _must_check_;
+int dist_apply(const struct ve *ve, unsigned int what, bool starting, struct vz_error *e)
+	_must_check_;
 int dist_password(const struct ve *ve, const char *user_password, struct vz_error *e) _must_check_;
 
 /* ---- the verbs; the caller holds the lock ---- */
@@ -129,22 +141,29 @@ int ve_stop(struct ve *ve, unsigned int flags, struct vz_error *e) _must_check_;
 /* Kill what is left and take everything down, whatever state it is in. */
 int ve_cleanup(const struct ve *ve, bool umount, struct vz_error *e) _must_check_;
 struct vz_changes;
-int ve_create(struct ve *ve, const char *ostemplate, const char *config, const struct vz_changes *ch, struct vz_error *e) _must_check_;
+int ve_create(struct ve *ve, const char *ostemplate, const char *config,
+	      const struct vz_changes *ch, struct vz_error *e) _must_check_;
 int ve_destroy(struct ve *ve, struct vz_error *e) _must_check_;
-int ve_set(struct ve *ve, const struct ve_config *new, unsigned int vz_flags, struct vz_error *e) _must_check_;
+int ve_set(struct ve *ve, const struct ve_config *new, unsigned int vz_flags, struct vz_error *e)
+	_must_check_;
 
 /* new = the VE's configuration with the sample's values over it, but for what names this VE. */
-int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_config *new, struct vz_error *e) _must_check_;
+int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_config *new,
+			  struct vz_error *e) _must_check_;
 
 /* ---- apply.c ---- */
 void ve_cg_conf(const struct ve_config *c, struct cg_conf *ret);
 void ve_sec_conf(const struct ve_config *c, struct sec_conf *ret);
-int ve_apply(struct ve *ve, const struct ve_config *old, const struct ve_config *new, unsigned int groups, struct vz_error *e) _must_check_;
+int ve_apply(struct ve *ve, const struct ve_config *old, const struct ve_config *new,
+	     unsigned int groups, struct vz_error *e) _must_check_;
 
 /* ---- cgroup of this VE ---- */
 int ve_cg_root(const struct ve *ve, char **ret, struct vz_error *e) _must_check_;
 int ve_cg_open(const struct ve *ve) _must_check_; /* dirfd or -ENOENT */
 
-static inline bool ve_has_userns(const struct ve *ve) { return ve->conf.uid_base != 0; }
+static inline bool ve_has_userns(const struct ve *ve)
+{
+	return ve->conf.uid_base != 0;
+}
 
 #endif

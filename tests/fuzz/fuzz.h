@@ -12,12 +12,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What must hold for every input, said before the crash. */
-#define HOLDS(cond)                                                            \
-	do {                                                                   \
-		if (!(cond)) {                                                 \
-			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #cond); \
-			abort();                                               \
-		}                                                              \
+#define HOLDS(cond)                                                                             \
+	do {                                                                                    \
+		if (!(cond)) {                                                                  \
+			(void)fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, \
+				      #cond);                                                   \
+			abort();                                                                \
+		}                                                                               \
 	} while (0)
 
 /* The input as a string: up to its first zero byte; free()d by the caller. */

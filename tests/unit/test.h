@@ -15,8 +15,8 @@
 
 static int test_count, test_failed;
 
-__attribute__((format(printf, 5, 6)))
-static inline int test_result(int good, const char *file, int line, const char *what, const char *fmt, ...)
+__attribute__((format(printf, 5, 6))) static inline int
+test_result(int good, const char *file, int line, const char *what, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -37,36 +37,37 @@ static inline int test_result(int good, const char *file, int line, const char *
 #define ok(cond, ...) test_result(!!(cond), __FILE__, __LINE__, #cond, __VA_ARGS__)
 
 /* Equal integers; a failure shows both. */
-#define ok_int(got, want, ...) test_int((long long)(got), (long long)(want), __FILE__, __LINE__, #got, __VA_ARGS__)
-#define test_int(got, want, file, line, what, ...)                             \
-	({                                                                     \
-		long long got_ = (got), want_ = (want);                        \
+#define ok_int(got, want, ...) \
+	test_int((long long)(got), (long long)(want), __FILE__, __LINE__, #got, __VA_ARGS__)
+#define test_int(got, want, file, line, what, ...)                                     \
+	({                                                                             \
+		long long got_ = (got), want_ = (want);                                \
 		int good_ = test_result(got_ == want_, file, line, what, __VA_ARGS__); \
-									       \
-		if (!good_)                                                    \
-			printf("# got %lld, want %lld\n", got_, want_);        \
-		good_;                                                         \
+                                                                                       \
+		if (!good_)                                                            \
+			printf("# got %lld, want %lld\n", got_, want_);                \
+		good_;                                                                 \
 	})
 
 /* Equal strings; NULL equals NULL. */
-#define ok_str(got, want, ...)                                                 \
-	({                                                                     \
-		const char *got_ = (got), *want_ = (want);                     \
+#define ok_str(got, want, ...)                                                                    \
+	({                                                                                        \
+		const char *got_ = (got), *want_ = (want);                                        \
 		int good_ = test_result(got_ && want_ ? strcmp(got_, want_) == 0 : got_ == want_, \
-					__FILE__, __LINE__, #got, __VA_ARGS__); \
-									       \
-		if (!good_)                                                    \
-			printf("# got  \"%s\"\n# want \"%s\"\n", got_ ? got_ : "(null)", \
-			       want_ ? want_ : "(null)");                      \
-		good_;                                                         \
+					__FILE__, __LINE__, #got, __VA_ARGS__);                   \
+                                                                                                  \
+		if (!good_)                                                                       \
+			printf("# got  \"%s\"\n# want \"%s\"\n", got_ ? got_ : "(null)",          \
+			       want_ ? want_ : "(null)");                                         \
+		good_;                                                                            \
 	})
 
 /* skip("root: makes a cgroup"): a word of tests/skips.allowed, a colon, and why */
-#define skip(...)                                                              \
-	do {                                                                   \
-		printf("ok %d # SKIP ", ++test_count);                         \
-		printf(__VA_ARGS__);                                           \
-		printf("\n");                                                  \
+#define skip(...)                                      \
+	do {                                           \
+		printf("ok %d # SKIP ", ++test_count); \
+		printf(__VA_ARGS__);                   \
+		printf("\n");                          \
 	} while (0)
 
 static inline int test_is_root(void)

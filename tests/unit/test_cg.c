@@ -96,7 +96,9 @@ static int is_frozen(int cgfd)
 	_cleanup_free_ char *text = NULL;
 	uint64_t v = 99;
 
-	return cgfs_read(cgfd, "cgroup.events", &text) < 0 || cgfs_key(text, "frozen", &v) < 0 ? -1 : (int)v;
+	return cgfs_read(cgfd, "cgroup.events", &text) < 0 || cgfs_key(text, "frozen", &v) < 0
+		       ? -1
+		       : (int)v;
 }
 
 static void test_kill(void)
@@ -117,7 +119,8 @@ static void test_kill(void)
 	ok(cg_populated(cgfd) == 0, "empty after kill");
 	(void)waitpid(pid, NULL, 0);
 	pid = spawn(cgfd, false);
-	ok(cg_wait_empty(cgfd, 50) == -ETIMEDOUT && is_frozen(cgfd) == 0, "the next one lives, not frozen");
+	ok(cg_wait_empty(cgfd, 50) == -ETIMEDOUT && is_frozen(cgfd) == 0,
+	   "the next one lives, not frozen");
 	ok(cg_kill(cgfd, 2000, E) == 0, "kill");
 	(void)waitpid(pid, NULL, 0);
 }
@@ -150,7 +153,8 @@ static void test_nested(void)
 		fd = next;
 	}
 	ok(fd >= 0, "the VE nests cgroups");
-	ok(cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E) == 0, "make over a leftover");
+	ok(cg_make(root, CTID, &unlimited, BASE, BASE, false, NULL, E) == 0,
+	   "make over a leftover");
 	(void)safe_close(fd);
 	fd = cg_open_ve(cgfd, NULL);
 	ok(cgfs_opendir(fd, "deeper") == -ENOENT, "leftovers are gone");
@@ -193,7 +197,8 @@ static void test_limits(void)
 			   strstr(err.text, "CGROUP_MISSING=warn"),
 		   "refused: %s", err.text);
 		ok(cg_open(root, CTID) == -ENOENT, "a refused make leaves nothing");
-		ok(cg_make(root, CTID, &c, BASE, BASE, true, &logger, E) == 0, "made with missing_warn");
+		ok(cg_make(root, CTID, &c, BASE, BASE, true, &logger, E) == 0,
+		   "made with missing_warn");
 		cgfd = cg_open(root, CTID);
 		ok(cg_apply(cgfd, &c, CG_ALL, true, &logger, E) == 0 && *last_warning, "warned: %s",
 		   last_warning);
@@ -206,7 +211,8 @@ static void test_limits(void)
 	ok(has_limit(cgfd, "memory.max", "67108864"), "memory.max");
 	ok(has_limit(cgfd, "pids.max", "50"), "pids.max");
 	ok(has_limit(cgfd, "cpu.weight", "200"), "cpu.weight");
-	ok(has_limit(cgfd, "cpu.max", "200000 100000"), "cpu.max is the smaller of CPULIMIT and CPUS");
+	ok(has_limit(cgfd, "cpu.max", "200000 100000"),
+	   "cpu.max is the smaller of CPULIMIT and CPUS");
 	c.pids_max = 60;
 	c.cpumask = "no list";
 	ok(cg_apply(cgfd, &c, CG_ALL, false, NULL, E) < 0, "bad CPUMASK: %s", err.text);
@@ -293,7 +299,8 @@ static void test_memory_limit(int cgfd)
 	set_limits(cgfd, &c);
 	status = run_in(cgfd, eat_128m);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "PHYSPAGES kills who takes more");
-	ok(cg_stat(cgfd, &st) == 0 && st.oom_kills >= 1 && st.memory_peak <= 64 << 20, "and it is counted");
+	ok(cg_stat(cgfd, &st) == 0 && st.oom_kills >= 1 && st.memory_peak <= 64 << 20,
+	   "and it is counted");
 	set_limits(cgfd, &unlimited);
 	status = run_in(cgfd, eat_128m);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "raised live, it fits");
@@ -326,8 +333,8 @@ static void test_pids_limit(int cgfd)
 	c.pids_max = 50;
 	set_limits(cgfd, &c);
 	status = run_in(cgfd, fork_100);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 49, "NUMPROC 50: 49 forks of one process (%d)",
-	   WEXITSTATUS(status));
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 49,
+	   "NUMPROC 50: 49 forks of one process (%d)", WEXITSTATUS(status));
 	ok(cg_stat(cgfd, &st) == 0 && st.pids_failed >= 1 && st.pids_peak == 50, "counted");
 	ok(cg_kill(cgfd, 5000, E) == 0, "kill");
 }
@@ -386,7 +393,8 @@ static int try_device(int cgfd, char type, unsigned int major, unsigned int mino
 		int fd;
 
 		(void)snprintf(path, sizeof(path), "/tmp/vz-test-dev.%d", (int)getpid());
-		if (mknod(path, (type == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev(major, minor)) < 0)
+		if (mknod(path, (type == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev(major, minor)) <
+		    0)
 			_exit(200);
 		errno = 0;
 		fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);

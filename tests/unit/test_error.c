@@ -10,7 +10,8 @@ static void test_fail_and_wrap(void)
 {
 	struct vz_error e = { 0 };
 
-	ok_int(vz_fail(&e, -ENOENT, "mount proc on %s", "/vz/root/101"), -ENOENT, "fail returns its code");
+	ok_int(vz_fail(&e, -ENOENT, "mount proc on %s", "/vz/root/101"), -ENOENT,
+	       "fail returns its code");
 	ok_int(e.code, -ENOENT, "fail keeps the code");
 	ok_int(e.exit, 0, "fail sets no class");
 	ok_int(vz_wrap_exit(&e, -EIO, VZ_EXIT_MOUNT, "mounts"), -EIO, "wrap returns its code");
@@ -44,8 +45,11 @@ static void test_tame(void)
 {
 	struct vz_error e = { 0 };
 
-	(void)vz_fail(&e, -EINVAL, "name '%s'", "a\nb\033[2Jc\x7f\xc2\x9b" "\xc3\xa9");
-	ok_str(e.text, "name 'a?b?[2Jc???\xc3\xa9'", "a hostile name neither breaks the line nor reaches the terminal");
+	(void)vz_fail(&e, -EINVAL, "name '%s'",
+		      "a\nb\033[2Jc\x7f\xc2\x9b"
+		      "\xc3\xa9");
+	ok_str(e.text, "name 'a?b?[2Jc???\xc3\xa9'",
+	       "a hostile name neither breaks the line nor reaches the terminal");
 	(void)vz_wrap(&e, -EINVAL, "x\ty");
 	ok(strncmp(e.text, "x?y: name", 9) == 0, "nor does one in a context");
 }

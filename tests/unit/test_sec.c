@@ -17,7 +17,7 @@
 #include "os/os.h"
 #include "test.h"
 
-#define PASSES 0
+#define PASSES	 0
 #define BIT(cap) ((uint64_t)1 << (cap))
 
 static struct vz_error err;
@@ -122,7 +122,9 @@ static long call_i386(long nr, long arg)
 {
 	long ret;
 
-	__asm__ volatile("int $0x80" : "=a"(ret) : "a"(nr), "b"(arg), "c"(0L), "d"(0L), "S"(0L), "D"(0L)
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(nr), "b"(arg), "c"(0L), "d"(0L), "S"(0L), "D"(0L)
 			 : "memory", "r8", "r9", "r10", "r11");
 	return ret;
 }
@@ -266,7 +268,8 @@ static void check_arch(const char *what, const struct sock_fprog *prog, uint32_t
 	for (uint32_t nr = 0; nr < 600; nr++) {
 		char *name = seccomp_syscall_resolve_num_arch(arch, (int)nr);
 		const struct sec_row *row = find_row(name);
-		uint32_t got = answer(prog, arch, nr), want = SECCOMP_RET_ERRNO | (row ? row->ret : ENOSYS);
+		uint32_t got = answer(prog, arch, nr),
+			 want = SECCOMP_RET_ERRNO | (row ? row->ret : ENOSYS);
 
 		if (row && row->ret == 0)
 			want = SECCOMP_RET_ALLOW;
@@ -280,7 +283,8 @@ static void check_arch(const char *what, const struct sock_fprog *prog, uint32_t
 	}
 	ok(bad == 0 && known > 300, "%s: %d numbers answered as the table says", what, known);
 	ok(answer(prog, arch, 5000) == (SECCOMP_RET_ERRNO | ENOSYS), "%s: beyond the table", what);
-	ok(answer(prog, arch, UINT32_MAX) == SECCOMP_RET_ALLOW, "%s: a call its tracer skipped", what);
+	ok(answer(prog, arch, UINT32_MAX) == SECCOMP_RET_ALLOW, "%s: a call its tracer skipped",
+	   what);
 }
 
 static void test_program(void)
@@ -294,7 +298,8 @@ static void test_program(void)
 	check_arch("native", &prog, seccomp_arch_native());
 	if (seccomp_arch_native() == SCMP_ARCH_X86_64)
 		check_arch("i386", &prog, SCMP_ARCH_X86);
-	ok(answer(&prog, SCMP_ARCH_S390X, 1) == (SECCOMP_RET_ERRNO | ENOSYS), "a foreign architecture");
+	ok(answer(&prog, SCMP_ARCH_S390X, 1) == (SECCOMP_RET_ERRNO | ENOSYS),
+	   "a foreign architecture");
 	sec_seccomp_done(&prog);
 }
 
@@ -364,9 +369,10 @@ static void check_caps(const char *what, const struct sec_conf *conf, int unshar
 	uint64_t want = sec_caps_wanted(conf);
 
 	ok(c.code == 0, "%s: applied (%d)", what, c.code);
-	ok(c.inh == 0 && c.amb == 0 && c.securebits == 0, "%s: nothing inheritable or ambient, securebits default",
-	   what);
-	ok((c.bnd & ~want) == 0 && (c.prm & ~want) == 0 && c.prm == c.eff, "%s: no more than wanted", what);
+	ok(c.inh == 0 && c.amb == 0 && c.securebits == 0,
+	   "%s: nothing inheritable or ambient, securebits default", what);
+	ok((c.bnd & ~want) == 0 && (c.prm & ~want) == 0 && c.prm == c.eff,
+	   "%s: no more than wanted", what);
 	ok(unshare_flags ? c.bnd == want && c.prm == want : (c.bnd & BIT(CAP_SYS_ADMIN)) != 0,
 	   "%s: no less (%llx)", what, (unsigned long long)c.prm);
 }
@@ -375,12 +381,14 @@ static void test_caps(void)
 {
 	const struct sec_conf off = { .userns = true, .cap_off = BIT(CAP_NET_RAW) };
 
-	ok(!(sec_caps_wanted(&plain) & (BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_TIME) | BIT(CAP_MAC_ADMIN))),
+	ok(!(sec_caps_wanted(&plain) &
+	     (BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_TIME) | BIT(CAP_MAC_ADMIN))),
 	   "host powers are not wanted");
 	ok(sec_caps_wanted(&plain) & BIT(CAP_SYS_BOOT), "CAP_SYS_BOOT stays: reboot ends the VE");
 	ok(sec_caps_wanted(&with_time) & BIT(CAP_SYS_TIME), "cap_on wins");
 	ok(!(sec_caps_wanted(&off) & BIT(CAP_NET_RAW)), "cap_off wins");
-	ok(!(sec_caps_wanted(&privileged) & ~sec_caps_wanted(&plain)), "a privileged VE has no more");
+	ok(!(sec_caps_wanted(&privileged) & ~sec_caps_wanted(&plain)),
+	   "a privileged VE has no more");
 	if (!test_is_root()) {
 		skip("root: sets capabilities");
 		return;

@@ -17,6 +17,7 @@ extern "C" {
  * Exit classes of vzctl(8), the numbers of OpenVZ's vzctl 4.x.
  * X(name, number, manual text)
  */
+/* clang-format off */
 #define VZ_EXIT_CLASSES(X)                                                     \
 	X(OK, 0, "success")                                                    \
 	X(SET_UBC, 1, "setting a beancounter failed")                          \
@@ -112,6 +113,7 @@ extern "C" {
 	X(SNAP_UMOUNT, 161, "the snapshot could not be unmounted")             \
 	X(COMPACT, 166, "compacting failed")                                   \
 	X(SNAP_LIST, 167, "the snapshots cannot be listed")
+/* clang-format on */
 
 enum vz_exit {
 #define VZ_X(name, number, text) VZ_EXIT_##name = (number),
@@ -121,8 +123,8 @@ enum vz_exit {
 
 /* Since 0.1.  Size is fixed (512 bytes) for the life of the SONAME. */
 struct vz_error {
-	int code;       /* negative errno of the root cause, 0: no error */
-	int exit;       /* enum vz_exit, 0 where no class was set */
+	int code;	/* negative errno of the root cause, 0: no error */
+	int exit;	/* enum vz_exit, 0 where no class was set */
 	char text[504]; /* "CT 101: mount: mount proc on /vz/root/101", no newline */
 };
 

@@ -16,13 +16,14 @@
 #include "mech/cg/priv.h"
 #include "os/cgfs.h"
 
-#define V2_MOUNT     "/sys/fs/cgroup"
-#define V2_HYBRID    "/sys/fs/cgroup/unified"
-#define CONTROLLERS  "cpu cpuset io memory pids" /* with a parameter of ours or wanted by systemd inside */
-#define VE_DIR       "ve"
-#define ENTER_DIR    "vz.enter"
+#define V2_MOUNT  "/sys/fs/cgroup"
+#define V2_HYBRID "/sys/fs/cgroup/unified"
+#define CONTROLLERS \
+	"cpu cpuset io memory pids" /* with a parameter of ours or wanted by systemd inside */
+#define VE_DIR		     "ve"
+#define ENTER_DIR	     "vz.enter"
 /* A VE may nest cgroups, but neither endlessly deep nor fill the host with them. */
-#define MAX_DEPTH_TEXT       "48" /* beneath CTID; < CGFS_MAX_DEPTH */
+#define MAX_DEPTH_TEXT	     "48" /* beneath CTID; < CGFS_MAX_DEPTH */
 #define MAX_DESCENDANTS_TEXT "4096"
 
 struct ctid_name {
@@ -113,8 +114,8 @@ static int open_root(const char *root, struct vz_error *e)
 			break;
 	}
 	if (parent < 0)
-		return vz_fail_exit(e, -EINVAL, VZ_EXIT_KERNEL, "%s is not in a cgroup v2 hierarchy",
-				    root);
+		return vz_fail_exit(e, -EINVAL, VZ_EXIT_KERNEL,
+				    "%s is not in a cgroup v2 hierarchy", root);
 	return TAKE_FD(parent);
 }
 

@@ -21,17 +21,17 @@
 
 struct cg_conf {
 	uint64_t memory_max, swap_max, memory_low; /* bytes; CG_UNLIMITED; low: 0 = none */
-	uint64_t pids_max;                         /* CG_UNLIMITED */
-	uint32_t cpu_units;                        /* 8..500000; cpu.weight = clamp(units/10, 1, 10000) */
-	uint32_t cpu_percent;                      /* 100 per CPU; 0 = none */
-	uint32_t cpus;                             /* 0 = all; a cap of cpus*100 percent */
-	const char *cpumask, *nodemask;            /* NULL or "" = all */
+	uint64_t pids_max;			   /* CG_UNLIMITED */
+	uint32_t cpu_units;		/* 8..500000; cpu.weight = clamp(units/10, 1, 10000) */
+	uint32_t cpu_percent;		/* 100 per CPU; 0 = none */
+	uint32_t cpus;			/* 0 = all; a cap of cpus*100 percent */
+	const char *cpumask, *nodemask; /* NULL or "" = all */
 };
 
 struct cg_dev_rule {
-	char type;      /* 'b', 'c' */
-	int64_t major;  /* -1: any */
-	int64_t minor;  /* -1: any */
+	char type;	/* 'b', 'c' */
+	int64_t major;	/* -1: any */
+	int64_t minor;	/* -1: any */
 	uint8_t access; /* CG_DEV_* */
 };
 enum { CG_DEV_READ = 1, CG_DEV_WRITE = 2, CG_DEV_MKNOD = 4 };
@@ -59,7 +59,8 @@ int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, bool missing_
 	     const struct logger *l, struct vz_error *e) _must_check_;
 /* Device access: what every VE has (null, zero, full, random, tty, pts, fuse, tun; mknod of anything) and
  * these rules, as a BPF program on CTID which replaces the previous one in one step. */
-int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_error *e) _must_check_;
+int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_error *e)
+	_must_check_;
 /* 1 populated, 0 empty, negative errno */
 int cg_populated(int cgfd) _must_check_;
 int cg_freeze(int cgfd, bool frozen, int timeout_ms, struct vz_error *e) _must_check_;
@@ -73,7 +74,8 @@ int cg_wait_empty(int cgfd, int timeout_ms) _must_check_;
 int cg_remove(const char *root, uint32_t ctid, struct vz_error *e) _must_check_;
 
 struct cg_stat {
-	uint64_t memory, memory_peak, swap, kernel, slab_reclaimable, sock, shmem; /* bytes; UINT64_MAX unknown */
+	uint64_t memory, memory_peak, swap, kernel, slab_reclaimable, sock,
+		shmem; /* bytes; UINT64_MAX unknown */
 	uint64_t pids, pids_peak, pids_failed, oom_kills;
 	uint64_t cpu_user_us, cpu_system_us;
 };

@@ -24,7 +24,8 @@ static int enable_each(int fd, const char *ops)
 		char one[64];
 
 		(void)snprintf(one, sizeof(one), "%.*s", (int)n, p);
-		if (n && n < sizeof(one) && os_write_file_at(fd, "cgroup.subtree_control", one) >= 0)
+		if (n && n < sizeof(one) &&
+		    os_write_file_at(fd, "cgroup.subtree_control", one) >= 0)
 			enabled++;
 		p += n + (p[n] == ' ');
 	}
@@ -83,17 +84,22 @@ static int explain(const char *path, const char *controller, char *buf, size_t n
 			_cleanup_free_ char *procs = NULL;
 			bool busy = cgfs_read(fd, "cgroup.procs", &procs) >= 0 && *procs;
 
-			(void)snprintf(buf, n, busy ? "%s holds processes, move them into a cgroup beneath it" :
-						      "it cannot be enabled in %s/cgroup.subtree_control", p);
+			(void)snprintf(
+				buf, n,
+				busy ? "%s holds processes, move them into a cgroup beneath it"
+				     : "it cannot be enabled in %s/cgroup.subtree_control",
+				p);
 			return 0;
 		}
-		(void)snprintf(buf, n, "%s does not have it (kernel without it, or cgroup v1 has taken it)", p);
+		(void)snprintf(buf, n,
+			       "%s does not have it (kernel without it, or cgroup v1 has taken it)",
+			       p);
 	}
 	return 0;
 }
 
-int cg_missing(int cgfd, const char *controller, const char *params, bool warn, const struct logger *l,
-	       struct vz_error *e)
+int cg_missing(int cgfd, const char *controller, const char *params, bool warn,
+	       const struct logger *l, struct vz_error *e)
 {
 	_cleanup_free_ char *path = NULL;
 	char link[32], why[256] = "unknown";
@@ -102,7 +108,8 @@ int cg_missing(int cgfd, const char *controller, const char *params, bool warn, 
 	if (os_readlink(link, &path) < 0 || explain(path, controller, why, sizeof(why)) < 0)
 		return vz_fail(e, -ENOMEM, "find the %s controller", controller);
 	if (warn) {
-		log_warn(l, "%s not enforced: no cgroup v2 %s controller, %s", params, controller, why);
+		log_warn(l, "%s not enforced: no cgroup v2 %s controller, %s", params, controller,
+			 why);
 		return 0;
 	}
 	return vz_fail_exit(e, -EOPNOTSUPP, VZ_EXIT_KERNEL,

@@ -15,11 +15,11 @@
 
 #include "base/cleanup.h"
 
-#define PROG_NAME "vz_devices"
+#define PROG_NAME    "vz_devices"
 #define ATTACHED_MAX 64
-#define ANY (-1)
-#define RW  (CG_DEV_READ | CG_DEV_WRITE)
-#define RWM (CG_DEV_READ | CG_DEV_WRITE | CG_DEV_MKNOD)
+#define ANY	     (-1)
+#define RW	     (CG_DEV_READ | CG_DEV_WRITE)
+#define RWM	     (CG_DEV_READ | CG_DEV_WRITE | CG_DEV_MKNOD)
 
 /* clang-format off */
 static const struct cg_dev_rule every_ve[] = {
@@ -51,8 +51,9 @@ static int sys_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 
 static void insn(struct prog *p, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
 {
-	p->insn[p->n++] = (struct bpf_insn){ .code = code, .dst_reg = dst & 15, .src_reg = src & 15,
-					     .off = off, .imm = imm };
+	p->insn[p->n++] = (struct bpf_insn){
+		.code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = off, .imm = imm
+	};
 }
 
 static void load(struct prog *p, uint8_t dst, size_t off)
@@ -98,7 +99,8 @@ static void rule(struct prog *p, const struct cg_dev_rule *r)
 {
 	int16_t left = (int16_t)(6 + (r->major >= 0) + (r->minor >= 0));
 
-	jump_if_not(p, BPF_REG_3, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR, --left);
+	jump_if_not(p, BPF_REG_3, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR,
+		    --left);
 	if (r->major >= 0)
 		jump_if_not(p, BPF_REG_4, r->major, --left);
 	if (r->minor >= 0)
@@ -116,7 +118,7 @@ static int load_prog(const struct prog *p)
 		.expected_attach_type = BPF_CGROUP_DEVICE,
 		.insns = (uint64_t)(uintptr_t)p->insn,
 		.insn_cnt = (uint32_t)p->n,
-		.license = (uint64_t)(uintptr_t)"",
+		.license = (uint64_t)(uintptr_t) "",
 		.prog_name = PROG_NAME,
 	};
 
@@ -177,7 +179,8 @@ int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_er
 	_cleanup_close_ int fd = -EBADF;
 	int r;
 
-	if (n > (BPF_MAXINSNS - PROLOGUE_INSNS - EPILOGUE_INSNS) / RULE_INSNS - ARRAY_SIZE(every_ve))
+	if (n >
+	    (BPF_MAXINSNS - PROLOGUE_INSNS - EPILOGUE_INSNS) / RULE_INSNS - ARRAY_SIZE(every_ve))
 		return vz_fail_exit(e, -E2BIG, VZ_EXIT_DEVICES, "%zu device rules are too many", n);
 	buf = calloc(PROLOGUE_INSNS + EPILOGUE_INSNS + RULE_INSNS * (ARRAY_SIZE(every_ve) + n),
 		     sizeof(*buf));
@@ -192,9 +195,11 @@ int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_er
 	ret(&p, 0);
 	fd = load_prog(&p);
 	if (fd < 0)
-		return vz_fail_exit(e, fd, VZ_EXIT_DEVICES,
-				    "load the device rules (a kernel with CONFIG_CGROUP_BPF and the "
-				    "right to use bpf(2) are needed)");
+		return vz_fail_exit(
+			e, fd, VZ_EXIT_DEVICES,
+			"load the device rules (a kernel with CONFIG_CGROUP_BPF and the "
+			"right to use bpf(2) are needed)");
 	r = attach(cgfd, fd);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "attach the device rules to the cgroup") : 0;
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "attach the device rules to the cgroup")
+		     : 0;
 }

@@ -37,8 +37,10 @@ int cg_freeze(int cgfd, bool frozen, int timeout_ms, struct vz_error *e)
 	if (frozen && os_write_file_at(cgfd, "cgroup.freeze", "0") < 0)
 		return vz_fail(e, r, "%s the container's cgroup, which stays frozen", verb);
 	if (r == -ETIMEDOUT)
-		return vz_fail(e, r, "%s the container's cgroup within %d ms: a process in it waits "
-				     "uninterruptibly (look for state D in ps)", verb, timeout_ms);
+		return vz_fail(e, r,
+			       "%s the container's cgroup within %d ms: a process in it waits "
+			       "uninterruptibly (look for state D in ps)",
+			       verb, timeout_ms);
 	return vz_fail(e, r, "%s the container's cgroup", verb);
 }
 
@@ -56,9 +58,11 @@ int cg_kill(int cgfd, int timeout_ms, struct vz_error *e)
 		r = cg_wait_empty(cgfd, left < KILL_AGAIN_MS ? (int)left : KILL_AGAIN_MS);
 	} while (r == -ETIMEDOUT && os_now_ms() < end);
 	if (r == -ETIMEDOUT)
-		return vz_fail_exit(e, r, VZ_EXIT_STOP,
-				    "processes of the container survived SIGKILL for %d ms: they wait "
-				    "uninterruptibly (dead NFS or FUSE? look for state D in ps)", timeout_ms);
+		return vz_fail_exit(
+			e, r, VZ_EXIT_STOP,
+			"processes of the container survived SIGKILL for %d ms: they wait "
+			"uninterruptibly (dead NFS or FUSE? look for state D in ps)",
+			timeout_ms);
 	/* a suspended VE was frozen; whoever enters the cgroup next must not be */
 	if (r >= 0)
 		r = os_write_file_at(cgfd, "cgroup.freeze", "0");

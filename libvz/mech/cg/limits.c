@@ -15,8 +15,8 @@
 #include "mech/cg/priv.h"
 #include "os/cgfs.h"
 
-#define CPU_PERIOD_US   100000
-#define WEIGHT_DEFAULT  "100"
+#define CPU_PERIOD_US  100000
+#define WEIGHT_DEFAULT "100"
 
 struct text {
 	char s[48];
@@ -111,7 +111,8 @@ static const struct limit limits[] = {
 /* A kernel without swap has no memory.swap.max beside memory.max, and nothing to limit. */
 static bool is_met_without(int cgfd, const struct limit *m)
 {
-	return strcmp(m->file, "memory.swap.max") == 0 && faccessat(cgfd, "memory.max", F_OK, 0) == 0;
+	return strcmp(m->file, "memory.swap.max") == 0 &&
+	       faccessat(cgfd, "memory.max", F_OK, 0) == 0;
 }
 
 static int add_missing(struct str *params, const struct limit *m)
@@ -168,7 +169,9 @@ int cg_check_limits(int cgfd, const struct cg_conf *c, struct vz_error *e)
 {
 	bool missing[ARRAY_SIZE(limits)];
 
-	return find_missing(cgfd, c, CG_ALL, missing) ? report_missing(cgfd, missing, false, NULL, e) : 0;
+	return find_missing(cgfd, c, CG_ALL, missing)
+		       ? report_missing(cgfd, missing, false, NULL, e)
+		       : 0;
 }
 
 /* 1 written (the previous value in *ret_old), 0 nothing to do */
@@ -186,8 +189,9 @@ static int write_limit(int cgfd, const struct limit *m, const struct cg_conf *c,
 	if (r >= 0)
 		r = os_write_file_at(cgfd, m->file, *text ? text : "\n");
 	if (r < 0)
-		return vz_fail_exit(e, r, m->exit, "set %s: write '%s' to %s of the container's cgroup",
-				    m->param, text, m->file);
+		return vz_fail_exit(e, r, m->exit,
+				    "set %s: write '%s' to %s of the container's cgroup", m->param,
+				    text, m->file);
 	*ret_old = TAKE_PTR(old);
 	return 1;
 }

@@ -14,10 +14,10 @@
 #include "base/str.h"
 #include "os/cgfs.h"
 
-#define CALL_TIMEOUT_MS  20000
+#define CALL_TIMEOUT_MS	 20000
 #define SCOPE_TIMEOUT_MS 5000
-#define SCOPE_NAP_MS     2
-#define MONITOR_DIR      "monitor"
+#define SCOPE_NAP_MS	 2
+#define MONITOR_DIR	 "monitor"
 
 /* The v2 line of /proc/PID/cgroup, "0::PATH". */
 static int v2_path(pid_t pid, char **ret)
@@ -49,16 +49,40 @@ static int start_scope(const char *scope, uint32_t ctid, pid_t pid, struct vz_er
 		return vz_fail(e, -ENOMEM, "start %s", scope);
 	/* TasksMax: the manager's default for scopes would be a limit nobody set. */
 	const char *const argv[] = {
-		"busctl", "--system", "--quiet", "--no-pager", "call", "org.freedesktop.systemd1",
-		"/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "StartTransientUnit",
-		"ssa(sv)a(sa(sv))", scope, "fail", "6",
-		"Description", "s", what,
-		"PIDs", "au", "1", pid_text,
-		"Slice", "s", "vz.slice",
-		"Delegate", "b", "true",
-		"CollectMode", "s", "inactive-or-failed",
-		"TasksMax", "t", "18446744073709551615",
-		"0", NULL,
+		"busctl",
+		"--system",
+		"--quiet",
+		"--no-pager",
+		"call",
+		"org.freedesktop.systemd1",
+		"/org/freedesktop/systemd1",
+		"org.freedesktop.systemd1.Manager",
+		"StartTransientUnit",
+		"ssa(sv)a(sa(sv))",
+		scope,
+		"fail",
+		"6",
+		"Description",
+		"s",
+		what,
+		"PIDs",
+		"au",
+		"1",
+		pid_text,
+		"Slice",
+		"s",
+		"vz.slice",
+		"Delegate",
+		"b",
+		"true",
+		"CollectMode",
+		"s",
+		"inactive-or-failed",
+		"TasksMax",
+		"t",
+		"18446744073709551615",
+		"0",
+		NULL,
 	};
 	r = os_exec((char *const *)(uintptr_t)argv, &opts, &out);
 	if (r == 0)

@@ -33,8 +33,9 @@ static int target_dir(int dirfd, const char *path, struct vz_error *e)
 	if (fd == -ENOENT && mkdirat(dirfd, path, 0755) == 0)
 		fd = os_openat(dirfd, path, O_PATH | O_DIRECTORY, 0, NO_LINKS);
 	if (fd == -ELOOP || fd == -ENOTDIR)
-		return vz_fail_exit(e, fd, VZ_EXIT_BROKEN,
-				    "/%s in the container is not a directory: remove it and start again", path);
+		return vz_fail_exit(
+			e, fd, VZ_EXIT_BROKEN,
+			"/%s in the container is not a directory: remove it and start again", path);
 	return fd < 0 ? vz_fail(e, fd, "open /%s in the container", path) : fd;
 }
 
@@ -69,7 +70,7 @@ static int mount_api(int rootfd, const struct api_fs *a, struct vz_error *e)
 static const struct mask {
 	const char *path;
 	bool privileged_only; /* in a user namespace the file's owner is out of reach already */
-	bool readonly;        /* stays visible, read-only */
+	bool readonly;	      /* stays visible, read-only */
 } masks[] = {
 	{ "proc/kcore", false, false },
 	{ "proc/keys", false, false },
@@ -195,10 +196,13 @@ static int make_console(int devfd, int ptsfd, int console[2], struct vz_error *e
 static int setup_dev(const struct mnt_child_conf *c, int console[2], struct vz_error *e)
 {
 	char max[16], size[24];
-	struct api_fs pts = { "devpts", "dev/pts", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+	struct api_fs pts = { "devpts",
+			      "dev/pts",
+			      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
 			      { { "ptmxmode", "0666" }, { "mode", "0620" }, { "gid", "5" } } };
-	struct api_fs shm = { "tmpfs", "dev/shm", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
-			      { { "mode", "1777" } } };
+	struct api_fs shm = {
+		"tmpfs", "dev/shm", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, { { "mode", "1777" } }
+	};
 	_cleanup_close_ int dir = target_dir(c->rootfd, "dev", e), ptsfd = -EBADF, shmfd = -EBADF;
 	int r;
 

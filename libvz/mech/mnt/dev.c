@@ -17,8 +17,8 @@ static const struct {
 	unsigned int major, minor;
 	mode_t mode;
 } nodes[] = {
-	{ "null", 1, 3, 0666 },	  { "zero", 1, 5, 0666 },    { "full", 1, 7, 0666 },
-	{ "random", 1, 8, 0666 }, { "urandom", 1, 9, 0666 }, { "tty", 5, 0, 0666 },
+	{ "null", 1, 3, 0666 },	   { "zero", 1, 5, 0666 },	 { "full", 1, 7, 0666 },
+	{ "random", 1, 8, 0666 },  { "urandom", 1, 9, 0666 },	 { "tty", 5, 0, 0666 },
 	{ "fuse", 10, 229, 0666 }, { "net/tun", 10, 200, 0666 },
 };
 
@@ -30,9 +30,9 @@ static const struct {
 static const struct {
 	const char *name, *target;
 } links[] = {
-	{ "ptmx", "pts/ptmx" },		   { "fd", "/proc/self/fd" },
-	{ "stdin", "/proc/self/fd/0" },	   { "stdout", "/proc/self/fd/1" },
-	{ "stderr", "/proc/self/fd/2" },   { "core", "/proc/kcore" },
+	{ "ptmx", "pts/ptmx" },		 { "fd", "/proc/self/fd" },
+	{ "stdin", "/proc/self/fd/0" },	 { "stdout", "/proc/self/fd/1" },
+	{ "stderr", "/proc/self/fd/2" }, { "core", "/proc/kcore" },
 };
 
 /* The mode is set apart from creation: the caller's umask is not ours to change. */
@@ -47,11 +47,14 @@ static int own(int devfd, const char *name, mode_t mode, uid_t uid, gid_t gid)
 int mnt_dev_node(int devfd, const char *name, mode_t type_mode, unsigned int major,
 		 unsigned int minor, uid_t uid, gid_t gid, struct vz_error *e)
 {
-	int r = RET_NERRNO(mknodat(devfd, name, type_mode & (S_IFMT | 0600), makedev(major, minor)));
+	int r = RET_NERRNO(
+		mknodat(devfd, name, type_mode & (S_IFMT | 0600), makedev(major, minor)));
 
 	if (r >= 0)
 		r = own(devfd, name, type_mode & 07777, uid, gid);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "make /dev/%s (%u:%u)", name, major, minor) : 0;
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "make /dev/%s (%u:%u)", name, major,
+				    minor)
+		     : 0;
 }
 
 static int populate(int fd, uid_t uid, gid_t gid, struct vz_error *e)
@@ -90,8 +93,9 @@ static int populate(int fd, uid_t uid, gid_t gid, struct vz_error *e)
 int mnt_dev_make(uid_t uid, gid_t gid, struct vz_error *e)
 {
 	/* small: a VE's programs have no business in /dev, and what they put there is memory */
-	static const char *const opts[][2] = { { "source", "dev" }, { "mode", "0755" },
-					       { "size", "1m" }, { "nr_inodes", "1024" } };
+	static const char *const opts[][2] = {
+		{ "source", "dev" }, { "mode", "0755" }, { "size", "1m" }, { "nr_inodes", "1024" }
+	};
 	_cleanup_close_ int fs = os_fsopen("tmpfs"), fd = -EBADF;
 	int r = fs;
 

@@ -20,7 +20,7 @@ struct mnt_root_conf {
 	const char *lower;   /* read-only tree of the template */
 	const char *private; /* holds fs/ (upper) and work/, on one file system */
 	const char *target;  /* mount point for the host's view */
-	uid_t uid_base;      /* 0: privileged VE, no idmap */
+	uid_t uid_base;	     /* 0: privileged VE, no idmap */
 	gid_t gid_base;
 };
 
@@ -40,14 +40,15 @@ int mnt_dev_node(int devfd, const char *name, mode_t type_mode, unsigned int maj
 		 unsigned int minor, uid_t uid, gid_t gid, struct vz_error *e) _must_check_;
 
 struct mnt_child_conf {
-	int rootfd;       /* from mnt_root_clone */
-	int devfd;        /* from mnt_dev_make */
-	bool privileged;  /* without user namespace more of /proc has to be covered */
+	int rootfd;	    /* from mnt_root_clone */
+	int devfd;	    /* from mnt_dev_make */
+	bool privileged;    /* without user namespace more of /proc has to be covered */
 	uint64_t shm_bytes; /* size of /dev/shm, UINT64_MAX = default */
-	uint32_t ptys;    /* max= of the VE's devpts, 0 = default */
+	uint32_t ptys;	    /* max= of the VE's devpts, 0 = default */
 };
 /* Build everything, pivot into it and drop the old root. console: master and slave of the pty behind
  * /dev/console, allocated in the VE's own devpts. */
-int mnt_child_setup(const struct mnt_child_conf *c, int console[2], struct vz_error *e) _must_check_;
+int mnt_child_setup(const struct mnt_child_conf *c, int console[2], struct vz_error *e)
+	_must_check_;
 
 #endif

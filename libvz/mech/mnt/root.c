@@ -21,9 +21,9 @@
 #include <sys/statvfs.h>
 
 /* Where the layers stand inside the builder's private namespace. */
-#define BASE "/tmp"
-#define LOWER_DIR BASE "/lower"
-#define UPPER_DIR BASE "/upper"
+#define BASE	   "/tmp"
+#define LOWER_DIR  BASE "/lower"
+#define UPPER_DIR  BASE "/upper"
 #define HOST_ATTRS (MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 
 int mnt_root_mounted(const char *target)
@@ -43,7 +43,10 @@ static int layer_open(const char *path, int userns, bool rdonly, struct vz_error
 		return vz_fail(e, fd, "clone the mount of %s", path);
 	r = os_mount_attr(fd, rdonly ? MOUNT_ATTR_RDONLY : 0, 0, userns, false);
 	if (r < 0)
-		return vz_fail(e, r, "idmap %s (its file system must support idmapped mounts: ext4, XFS, btrfs, tmpfs)", path);
+		return vz_fail(
+			e, r,
+			"idmap %s (its file system must support idmapped mounts: ext4, XFS, btrfs, tmpfs)",
+			path);
 	return TAKE_FD(fd);
 }
 
@@ -117,7 +120,8 @@ static int check_writable(int mfd, struct vz_error *e)
 	if (fstatvfs(mfd, &st) < 0)
 		return vz_fail(e, -errno, "look at the new overlay");
 	if (st.f_flag & ST_RDONLY)
-		return vz_fail(e, -EROFS, "the overlay came up read-only: its work directory cannot be used");
+		return vz_fail(e, -EROFS,
+			       "the overlay came up read-only: its work directory cannot be used");
 	return 0;
 }
 
@@ -209,12 +213,14 @@ int mnt_root_mount(const struct mnt_root_conf *c, struct vz_error *e)
 	int r = mnt_root_mounted(c->target);
 
 	if (r != 0)
-		return vz_fail_exit(e, r < 0 ? r : -EBUSY, VZ_EXIT_MOUNT, "%s is a mount point already", c->target);
+		return vz_fail_exit(e, r < 0 ? r : -EBUSY, VZ_EXIT_MOUNT,
+				    "%s is a mount point already", c->target);
 	if (c->uid_base) {
 		userns = os_userns_fd(c->uid_base, c->gid_base, MNT_IDS);
 		if (userns < 0)
-			return vz_fail_exit(e, userns, VZ_EXIT_MOUNT, "make a user namespace for ids %u+%u",
-					    c->uid_base, MNT_IDS);
+			return vz_fail_exit(e, userns, VZ_EXIT_MOUNT,
+					    "make a user namespace for ids %u+%u", c->uid_base,
+					    MNT_IDS);
 	}
 	mfd = build_in_child(c, userns, e);
 	if (mfd < 0)

@@ -43,7 +43,8 @@ static const struct cap_drop drops[] = {
 	{ CAP_PERFMON, true, "sees the host" },
 	{ CAP_BPF, true, "sees the host" },
 	{ CAP_AUDIT_READ, false, "journald would read the host's audit records" },
-	{ CAP_DAC_READ_SEARCH, false, "open_by_handle_at (T08); CAP_DAC_OVERRIDE is what root uses" },
+	{ CAP_DAC_READ_SEARCH, false,
+	  "open_by_handle_at (T08); CAP_DAC_OVERRIDE is what root uses" },
 	{ CAP_SYS_PACCT, false, "accounts the whole host" },
 	{ CAP_CHECKPOINT_RESTORE, false, "reads other processes' mapped files" },
 	/* Kept in both: SYS_BOOT (reboot(2) ends the pid namespace), MKNOD (the device program denies

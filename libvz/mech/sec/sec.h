@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 struct sec_conf {
-	bool userns;              /* false: privileged VE, fewer capabilities */
+	bool userns;		  /* false: privileged VE, fewer capabilities */
 	uint64_t cap_on, cap_off; /* CAPABILITY of the configuration, bit = CAP_* */
-	bool nesting;             /* more kernel surface */
-	bool nomigrate;           /* allow what cannot be checkpointed (io_uring, userfaultfd, ...) */
+	bool nesting;		  /* more kernel surface */
+	bool nomigrate; /* allow what cannot be checkpointed (io_uring, userfaultfd, ...) */
 };
 
 /* The set of capabilities a VE's init starts with (bit = CAP_*). */
@@ -24,7 +24,8 @@ int sec_caps_apply(const struct sec_conf *c, struct vz_error *e) _must_check_;
 
 /* The filter for this configuration; compiled within a fraction of a millisecond, so it is not kept on
  * disk, where it would have to be trusted. prog->filter is malloc'ed. */
-int sec_seccomp_get(const struct sec_conf *c, struct sock_fprog *prog, struct vz_error *e) _must_check_;
+int sec_seccomp_get(const struct sec_conf *c, struct sock_fprog *prog, struct vz_error *e)
+	_must_check_;
 void sec_seccomp_done(struct sock_fprog *prog);
 /* Install in the calling thread without no_new_privs (needs CAP_SYS_ADMIN in its user namespace). */
 int sec_seccomp_load(const struct sock_fprog *prog, struct vz_error *e) _must_check_;

@@ -22,8 +22,8 @@
 #include "base/cleanup.h"
 #include "mech/sec/table.h"
 
-#define MAX_CALLS  640 /* per architecture; the table has about 450 */
-#define MAX_INSNS  BPF_MAXINSNS
+#define MAX_CALLS    640 /* per architecture; the table has about 450 */
+#define MAX_INSNS    BPF_MAXINSNS
 #define SKIPPED_CALL UINT32_MAX
 #define DENY_UNKNOWN (SECCOMP_RET_ERRNO | ENOSYS)
 

@@ -11,7 +11,7 @@ enum { SEC_NESTING = 1, SEC_NOMIGRATE = 2 };
 
 enum sec_op {
 	SEC_END = 0,
-	SEC_EQ,      /* the argument's low 32 bits are value */
+	SEC_EQ,	     /* the argument's low 32 bits are value */
 	SEC_ANY_BIT, /* one of value's bits is set in them */
 	SEC_NONZERO, /* the whole argument is not 0 */
 };
@@ -26,10 +26,10 @@ struct sec_arg {
 };
 
 struct sec_row {
-	const char *names;   /* blank separated; see also sec_numbers */
-	uint16_t ret;        /* 0 allow, else the errno */
-	unsigned int widen;  /* SEC_*: allowed with one of these */
-	int cap;             /* allowed when the VE has this capability; 0: none does */
+	const char *names;  /* blank separated; see also sec_numbers */
+	uint16_t ret;	    /* 0 allow, else the errno */
+	unsigned int widen; /* SEC_*: allowed with one of these */
+	int cap;	    /* allowed when the VE has this capability; 0: none does */
 	const char *reason;
 	const struct sec_arg *args; /* asked first */
 };

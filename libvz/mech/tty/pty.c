@@ -29,8 +29,8 @@ int tty_alloc(int *ret_master, int *ret_slave)
 		return -errno;
 	if (st.f_type != DEVPTS_SUPER_MAGIC)
 		return -EXDEV;
-	master = os_openat(dir, "ptmx", O_RDWR | O_NOCTTY, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-			   RESOLVE_NO_XDEV);
+	master = os_openat(dir, "ptmx", O_RDWR | O_NOCTTY, 0,
+			   RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 	if (master < 0)
 		return master;
 	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)

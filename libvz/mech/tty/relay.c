@@ -11,7 +11,7 @@
 #include <sys/signalfd.h>
 #include <termios.h>
 
-#define CHUNK 16384
+#define CHUNK	       16384
 #define ESC_TIMEOUT_MS 1000
 
 /* One direction: bytes read from src and not yet written to dst. A closed side is < 0. */
@@ -252,8 +252,12 @@ int tty_relay_pty(int pidfd, int master, const char *typed, bool detach, struct 
 		f[0].len = strnlen(typed, CHUNK);
 		memcpy(f[0].buf, typed, f[0].len);
 	}
-	p = (struct pty_relay){ .to = &f[0], .from = &f[1], .pidfd = pidfd, .winch = winch,
-				.state = 1, .detach = detach };
+	p = (struct pty_relay){ .to = &f[0],
+				.from = &f[1],
+				.pidfd = pidfd,
+				.winch = winch,
+				.state = 1,
+				.detach = detach };
 	raw_on(&term);
 	copy_winsize(master);
 	do

@@ -24,7 +24,8 @@ int tty_relay_pipes(int pidfd, int in, int out, int err, struct vz_error *e) _mu
  * bytes fed first, or NULL. detach: 'Esc .' at the start of a line ends the relay (returns 1).
  * Window size follows SIGWINCH. The terminal is put back on every path.
  */
-int tty_relay_pty(int pidfd, int master, const char *typed, bool detach, struct vz_error *e) _must_check_;
+int tty_relay_pty(int pidfd, int master, const char *typed, bool detach, struct vz_error *e)
+	_must_check_;
 
 /* In the VE: a new pty of the devpts mounted at /dev/pts; both ends CLOEXEC. -EXDEV: no devpts there. */
 int tty_alloc(int *ret_master, int *ret_slave) _must_check_;
