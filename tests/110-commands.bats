@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2016 # what is in single quotes expands inside the container
 # Commands on a running container as scripts see them: statuses, streams, what is listed, boot and shutdown.
 load lib/node
 
