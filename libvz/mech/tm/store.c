@@ -297,6 +297,8 @@ int tm_meta_read(const char *template_dir, const char *digest, struct tm_meta *r
 		return r;
 	if (!tm_digest_ok(m.tree) || tm_name_check(m.name, NULL) < 0)
 		return -EBADMSG;
+	if (!tm_digest_ok(m.tree) || tm_name_check(m.name, NULL) < 0)
+		return -EBADMSG;
 	*ret = m;
 	return 0;
 }
