@@ -203,6 +203,11 @@ static void test_dns(void)
 		 "search a.example b.example\nnameserver 10.0.0.1\nnameserver 2001:db8::1\n"),
 	   "is written");
 	ok(holds("/tmp/victim", "untouched\n"), "a link is replaced, not followed");
+	(void)unlink(in_tree("/etc/resolv.conf"));
+	ok(mkfifo(in_tree("/etc/resolv.conf"), 0644) == 0 &&
+		   run("SET_DNS", "NAMESERVER=10.0.0.1 2001:db8::1",
+		       "SEARCHDOMAIN=a.example b.example") == 0,
+	   "a pipe is replaced, not waited for");
 	ok_int(run("SET_DNS", NULL, NULL), 0, "nothing to set");
 	ok(holds("/etc/resolv.conf",
 		 "search a.example b.example\nnameserver 10.0.0.1\nnameserver 2001:db8::1\n"),

@@ -10,7 +10,7 @@ text=$(
 		printf 'nameserver %s\n' "$ns"
 	done
 )
-if [ ! -L /etc/resolv.conf ] && [ "$(cat /etc/resolv.conf 2>/dev/null)" = "$text" ]; then
+if [ ! -L /etc/resolv.conf ] && [ "$(content /etc/resolv.conf)" = "$text" ]; then
 	exit 0
 fi
 printf '%s\n' "$text" | put_file /etc/resolv.conf

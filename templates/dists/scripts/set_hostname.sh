@@ -7,7 +7,7 @@ case $HOSTNM in
 esac
 
 hostname "$HOSTNM" 2>/dev/null || true
-[ "$(cat /etc/hostname 2>/dev/null)" = "$HOSTNM" ] || printf '%s\n' "$HOSTNM" | put_file /etc/hostname
+[ "$(content /etc/hostname)" = "$HOSTNM" ] || printf '%s\n' "$HOSTNM" | put_file /etc/hostname
 
 address=127.0.1.1
 for ip in ${IP_ADDR:-}; do
@@ -18,7 +18,7 @@ short=${HOSTNM%%.*}
 [ "$short" != "$HOSTNM" ] || short=
 line="$address $HOSTNM${short:+ $short} # vz"
 case "
-$(cat /etc/hosts 2>/dev/null)
+$(content /etc/hosts)
 " in
 *"
 $line

@@ -17,6 +17,7 @@ known() {
 	return 1
 }
 
+[ -f /etc/passwd ] || fail "/etc/passwd is no file"
 if ! known; then
 	if has useradd; then
 		useradd -m "$user" || fail "cannot add user $user"
@@ -30,6 +31,7 @@ if has chpasswd; then
 fi
 
 # busybox without chpasswd
+[ -f /etc/shadow ] || fail "/etc/shadow is no file"
 hash=$(printf '%s\n' "${USERPW#*:}" | mkpasswd -m sha512 -P 0) || fail "cannot hash the password"
 # shellcheck disable=SC2094 # put_file writes beside it and renames
 while IFS=: read -r name old rest; do
