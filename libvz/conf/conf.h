@@ -207,7 +207,8 @@ int ve_config_save(const struct ve_config *c, const struct host_config *h, uint3
 		   struct vz_error *e) _must_check_;
 /* Mark a row whose member was assigned directly (uid_base), so that ve_config_save writes it. */
 int ve_config_touch(struct ve_config *c, const char *key) _must_check_;
-/* What start needs: VE_ROOT (22), VE_PRIVATE (23), all beancounters (28), no unusable value (85). */
+/* What start needs: VE_ROOT (22), VE_PRIVATE (23), all beancounters (28), no unusable
+ * value and ids of its own unless FEAT_PRIVILEGED (85). */
 int ve_config_check(const struct ve_config *c, struct vz_error *e) _must_check_;
 /* Copy the sample to CTID.conf atomically (exit class VZ_EXIT_SAMPLE). */
 int ve_config_from_sample(const struct host_config *h, uint32_t ctid, const char *sample,

@@ -35,46 +35,32 @@ static int load_defaults(struct ve_config *c, const struct host_config *h, struc
 	return r;
 }
 
-/* One line of a file into c; what cannot be used is said and noted. */
-static int load_value(struct ve_config *c, const struct host_config *h, const struct param *p,
-		      const char *value, enum conf_origin from, struct vz_error *e)
-{
-	struct vz_error why = { 0 };
-	int r = param_parse_file(c, h, p, value, from, &why);
-
-	if (r == -ENOMEM)
-		return vz_fail(e, r, "read the configuration");
-	if (r < 0 && !c->bad && str_set(&c->bad, why.text) < 0)
-		return vz_fail(e, -ENOMEM, "read the configuration");
-	if (r < 0 && e)
-		*e = why;
-	return r < 0;
-}
-
+/* Lines of a file into c; what cannot be used is said, and the first of them noted. */
 static int load_file(struct ve_config *c, const struct host_config *h, const struct conf_file *f,
 		     enum conf_origin from, const char *path, const struct logger *l,
 		     struct vz_error *e)
 {
 	const char *key, *value, *problem;
-	struct vz_error why = { 0 };
+	int r = 0;
 
-	for (size_t i = 0; i < conf_file_lines(f); i++) {
+	for (size_t i = 0; r >= 0 && i < conf_file_lines(f); i++) {
+		struct vz_error why = { 0 };
 		const struct param *p;
-		int r;
 
 		conf_file_line(f, i, &key, &value, &problem);
 		p = key && !problem ? param_by_key(key) : NULL;
 		if (!p || !(p->flags & VZ_PARAM_VE) ||
 		    (from == FROM_HOST && (p->flags & P_NOINHERIT)))
 			continue;
-		r = load_value(c, h, p, value, from, &why);
-		if (r < 0)
-			return vz_fail(e, r, "read %s", path);
-		if (r > 0)
-			log_warn(l, "%s: line %zu: %s; the value is ignored", path, i + 1,
-				 why.text);
+		r = param_parse_file(c, h, p, value, from, &why);
+		if (r >= 0 || r == -ENOMEM)
+			continue;
+		r = 0;
+		log_warn(l, "%s: line %zu: %s; the value is ignored", path, i + 1, why.text);
+		if (!c->bad)
+			r = str_fmt(&c->bad, "%s: line %zu: %s", path, i + 1, why.text);
 	}
-	return 0;
+	return r < 0 ? vz_fail(e, r, "read %s", path) : 0;
 }
 
 static int finish(struct ve_config *c, const struct logger *l, struct vz_error *e)
@@ -199,8 +185,24 @@ int ve_config_from_sample(const struct host_config *h, uint32_t ctid, const char
 	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_SAMPLE, "copy sample %s to %s", sample, to) : 0;
 }
 
+/* Ids of the host's own users must not become a container's by an oversight. */
+static int check_ids(const struct ve_config *c, struct vz_error *e)
+{
+	if ((c->uid_base >= VE_IDS && c->gid_base >= VE_IDS) ||
+	    (c->features.on >> FEAT_PRIVILEGED & 1))
+		return 0;
+	return vz_fail_exit(
+		e, -EINVAL, VZ_EXIT_BAD_CONF,
+		"LOCAL_UID=%" PRIu32 " LOCAL_GID=%" PRIu32
+		" would give the container the host's own ids; set both to a free range from %u on "
+		"(--local_uid, --local_gid), or accept it with --features privileged:on",
+		c->uid_base, c->gid_base, VE_IDS);
+}
+
 int ve_config_check(const struct ve_config *c, struct vz_error *e)
 {
+	int r;
+
 	if (c->bad)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_BAD_CONF,
 				    "the configuration cannot be used: %s", c->bad);
@@ -208,5 +210,6 @@ int ve_config_check(const struct ve_config *c, struct vz_error *e)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_ROOT, "VE_ROOT is not set");
 	if (!c->private || !*c->private)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NO_PRIVATE_SET, "VE_PRIVATE is not set");
-	return ubc_check(c, e);
+	r = ubc_check(c, e);
+	return r < 0 ? r : check_ids(c, e);
 }

@@ -75,7 +75,22 @@ static int find_path(const char *path, char **ret)
 	return str_fmt(ret, "%s/vz.conf", dir && *dir ? dir : VZ_CONF_DIR);
 }
 
-static void report_unknown(const struct host_config *h, const struct logger *l)
+/* Containers' defaults are parsed per container, but said to be wrong once, here. */
+static void report_value(const struct host_config *h, const struct param *p, size_t line,
+			 const char *s, const struct logger *l)
+{
+	struct vz_error why = { 0 };
+	union param_value v;
+
+	if (p->hoff || param_value_parse(p, s, &v, &why) >= 0) {
+		if (!p->hoff)
+			param_value_done(p, &v);
+		return;
+	}
+	log_warn(l, "%s: line %zu: %s; the value is ignored", h->path, line, why.text);
+}
+
+static void report_lines(const struct host_config *h, const struct logger *l)
 {
 	const char *key, *value, *problem;
 
@@ -90,6 +105,8 @@ static void report_unknown(const struct host_config *h, const struct logger *l)
 		else if (p && (p->flags & P_NOINHERIT) && !(p->flags & VZ_PARAM_HOST))
 			log_warn(l, "%s: line %zu: %s counts in CTID.conf only", h->path, i + 1,
 				 key);
+		else if (p)
+			report_value(h, p, i + 1, value, l);
 	}
 }
 
@@ -116,7 +133,7 @@ int host_config_load(struct host_config *h, const char *path, const struct logge
 	if (strcmp(host_config_get(h, "LOGGING"), "no") == 0)
 		IGNORE(str_set(&h->logfile, NULL));
 	h->cgroup_missing_warn = strcmp(host_config_get(h, "CGROUP_MISSING"), "warn") == 0;
-	report_unknown(h, l);
+	report_lines(h, l);
 	return 0;
 }
 

@@ -230,9 +230,6 @@ int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
 
 	if (r < 0)
 		return r;
-	r = ve_config_check(&ve->conf, e);
-	if (r < 0)
-		return r;
 	if (ve->conf.disabled && !(flags & START_FORCE))
 		return vz_fail_exit(
 			e, -EPERM, VZ_EXIT_DISABLED,
@@ -240,6 +237,9 @@ int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
 			ve->id);
 	if (ve_is_running(ve))
 		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "Container is already running");
+	r = ve_config_check(&ve->conf, e);
+	if (r < 0)
+		return r;
 	log_info(ve->log, "Starting container...");
 	return start(ve, flags, false, lock_fd, e);
 }

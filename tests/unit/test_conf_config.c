@@ -55,6 +55,7 @@ static void test_host(void)
 	ok(env.h.cgroup_missing_warn, "CGROUP_MISSING=warn");
 	ok_str(host_config_get(&env.h, "CONFIGFILE"), "vswap-256m", "get: default");
 	ok_str(host_config_get(&env.h, "MY_OWN"), "kept", "get: unknown key");
+	ok(strstr(env.warnings, "line 10: CPUS: bad value"), "of a container's default too");
 	ok(strstr(env.warnings, "VERBOSE") && strstr(env.warnings, "default 0"), "a bad value: %s",
 	   env.warnings);
 }
@@ -76,6 +77,11 @@ static void test_precedence(void)
 	ok_int(c.ubc[UBC_LOCKEDPAGES].barrier, 65536, "lockedpages follows ram");
 	ok_int(c.ubc[UBC_VMGUARPAGES].limit, 65536 + 131072, "vmguarpages follows ram and swap");
 	ok(c.ubc[UBC_NUMPROC].limit == UBC_UNLIMITED, "others are unlimited");
+	ok(strstr(c.bad, "vz.conf: line 10: CPUS"), "a bad default is noted: %s", c.bad);
+	free(c.bad);
+	c.bad = NULL;
+	ok(ve_config_check(&c, NULL) < 0, "complete but for ids of its own");
+	c.uid_base = c.gid_base = 0x70000000;
 	ok(ve_config_check(&c, NULL) == 0, "complete");
 	ve_config_done(&c);
 }
@@ -108,6 +114,36 @@ static void test_incomplete(void)
 	ok(c.ubc[UBC_KMEMSIZE].limit == UBC_UNLIMITED, "LONG_MAX bytes is unlimited");
 	ok_str(get(&c, "LOCKEDPAGES"), "unlimited:unlimited", "LONG_MAX pages too");
 	ve_config_done(&c);
+}
+
+static void test_ids(void)
+{
+	static const struct {
+		const char *text;
+		int exit;
+	} cases[] = {
+		{ "", VZ_EXIT_BAD_CONF },
+		{ "LOCAL_UID=0\nLOCAL_GID=0\n", VZ_EXIT_BAD_CONF },
+		{ "LOCAL_UID=1879048192\n", VZ_EXIT_BAD_CONF },
+		{ "LOCAL_UID=1000\nLOCAL_GID=1879048192\n", VZ_EXIT_BAD_CONF },
+		{ "LOCAL_UID=1879048192\nLOCAL_GID=1879048192\n", 0 },
+		{ "FEATURES=privileged:on\n", 0 },
+		{ "FEATURES=privileged:off\n", VZ_EXIT_BAD_CONF },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vz_error e = { 0 };
+		struct ve_config c;
+		char text[256];
+
+		(void)snprintf(text, sizeof(text), "PHYSPAGES=0:65536\nSWAPPAGES=0:0\n%s",
+			       cases[i].text);
+		load(&c, text);
+		ok_int(ve_config_check(&c, &e) < 0, cases[i].exit != 0,
+		       "no container by oversight as host root");
+		ok_int(e.exit, cases[i].exit, "%s", e.text);
+		ve_config_done(&c);
+	}
 }
 
 static void test_options(void)
@@ -229,15 +265,18 @@ static void test_sample(void)
 	   e.text);
 }
 
+#define VZ_CONF                                                                                   \
+	"LOCKDIR=/srv/lock\nVE_PRIVATE=\"/srv/${VEID}/private\"\nSTOP_TIMEOUT=60\nVERBOSE=lots\n" \
+	"LOGGING=no # quiet\nIPV6=no\nCGROUP_MISSING=warn\nMY_OWN=kept\nCPUUNITS=1500\n"
+
 int main(void)
 {
-	env_up(&env,
-	       "LOCKDIR=/srv/lock\nVE_PRIVATE=\"/srv/${VEID}/private\"\nSTOP_TIMEOUT=60\nVERBOSE=lots\n"
-	       "LOGGING=no # quiet\nIPV6=no\nCGROUP_MISSING=warn\nMY_OWN=kept\nCPUUNITS=1500\n"
-	       "NETFILTER=full\n");
+	env_up(&env, VZ_CONF "CPUS=many\nNETFILTER=full\n");
 	test_host();
 	test_precedence();
+	env_load(&env, VZ_CONF);
 	test_incomplete();
+	test_ids();
 	test_options();
 	test_refusals();
 	test_netif();

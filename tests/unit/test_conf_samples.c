@@ -39,6 +39,7 @@ static void test_sample(const char *name)
 	use(name, "conf/101.conf");
 	ok_int(ve_config_load(&c, &env.h, 101, &env.log, &e), 0, "%s loads", name);
 	ok_str(env.warnings, "", "%s: no warning", name);
+	c.uid_base = c.gid_base = 0x70000000; /* what create adds */
 	ok_int(ve_config_check(&c, &e), 0, "%s is complete: %s", name, e.text);
 	if (strstr(name, "vswap"))
 		ok(c.ubc[UBC_SWAPPAGES].limit == 2 * c.ubc[UBC_PHYSPAGES].limit,
