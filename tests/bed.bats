@@ -97,6 +97,12 @@ check_exec_ends() {
 	return 1
 }
 
+check_shell() {
+	printf 'tty; stty size; exit 3\n' >"$BATS_TEST_TMPDIR/in"
+	run -3 timeout 60 script -q -e -c "stty rows 33 cols 99; '$BED' shell $1" /dev/null <"$BATS_TEST_TMPDIR/in" 3>&-
+	[[ $output == */dev/pts/* && $output == *'33 99'* ]]
+}
+
 check_orphans() {
 	bed exec "$1" -- sh -c '(sleep 0.1 & sleep 0.1 & sleep 0.1 &)'
 	for _ in {1..50}; do
@@ -158,6 +164,12 @@ check_mirror() {
 @test "ns: a command ends with its bed exec" {
 	need_ns n1
 	check_exec_ends n1
+}
+
+# bats test_tags=ns
+@test "ns: a shell has a terminal of its own" {
+	need_ns n1
+	check_shell n1
 }
 
 # bats test_tags=ns
@@ -274,6 +286,12 @@ check_mirror() {
 	need_vm v1
 	check_exec v1
 	check_exec_big v1
+}
+
+# bats test_tags=vm
+@test "vm: a shell has a terminal of its own" {
+	need_vm v1
+	check_shell v1
 }
 
 # bats test_tags=vm

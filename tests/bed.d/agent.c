@@ -23,14 +23,12 @@
 
 int main(int argc, char **argv)
 {
-	bool tty = argc > 2 && !strcmp(argv[2], "-t");
-
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		serve();
-	argv += tty;
-	argc -= tty;
+	if (argc >= 6 && !strcmp(argv[1], "call") && !strcmp(argv[2], "-t"))
+		return call(true, argv[3], argv[4], argv + 5);
 	if (argc >= 5 && !strcmp(argv[1], "call"))
-		return call(tty, argv[2], argv[3], argv + 4);
+		return call(false, argv[2], argv[3], argv + 4);
 	fputs("usage: bed-agent serve | call [-t] DIR ENVFILE CMD...\n", stderr);
 	return 2;
 }

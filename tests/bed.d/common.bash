@@ -90,6 +90,24 @@ wait_until() {
 	done
 }
 
+# cache_get MAKE PATH ARG...: prints PATH; if it is not there, MAKE PATH ARG... makes it, which
+# only one caller does at a time. What nobody asked for in a month is removed on that occasion.
+cache_get() {
+	local make=$1 path=$2
+	shift 2
+	[ -d "$path" ] || locked "${path%/*}/lock" cache_make "$make" "$path" "$@"
+	touch -c "$path"
+	printf '%s\n' "$path"
+}
+
+cache_make() {
+	local make=$1 path=$2
+	[ ! -d "$path" ] || return 0 # another caller made it while we waited
+	find "${path%/*}" -mindepth 1 -maxdepth 1 -type d -mtime +30 -exec rm -rf {} +
+	shift
+	"$make" "$@"
+}
+
 # --- cgroups ---------------------------------------------------------------------------
 # Everything that the bed starts lives in vz-bed.ID/ beneath the machine's v2 hierarchy, so
 # "what is left of node X" is a question to the kernel and not to files that a killed run

@@ -35,7 +35,10 @@ deps_missing() {
 		command -v "$cmd" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command -v "$cmd" >/dev/null ||
 			printf '%s %s\n' "$cmd" "$pkg"
 	done <<<"$1"
-	if [[ $1 == *qemu* ]] && ! vm_virtiofsd >/dev/null; then echo 'virtiofsd virtiofsd'; fi
+	if [[ $1 == *qemu* ]]; then
+		vm_virtiofsd >/dev/null || echo 'virtiofsd virtiofsd'
+		compgen -G '/usr/lib/*/libc.a' >/dev/null || echo 'libc.a libc6-dev'
+	fi
 	keyring >/dev/null 2>&1 || echo 'debian-archive-keyring.gpg debian-archive-keyring'
 }
 

@@ -279,7 +279,7 @@ cmd_shell() {
 	# the new terminal is to be as large as ours
 	size=$(stty size 2>/dev/null) || size='24 80'
 	shell="stty rows ${size% *} cols ${size#* }; exec bash -l"
-	BED_TTY=1 "$(node_kind "$1")_exec" "$1" script -q -c "$shell" /dev/null
+	BED_TTY=1 "$(node_kind "$1")_exec" "$1" script -q -e -c "$shell" /dev/null
 }
 
 # The environment of commands in a node, one per line: nothing of the caller's comes through

@@ -29,16 +29,12 @@ userland_path() {
 userland_get() {
 	local path
 	path=$(userland_path)
-	if [ ! -d "$path" ]; then
-		deps_need "$DEPS_NS"
-		locked "$CACHE/userland/lock" userland_make "$path"
-	fi
-	printf '%s\n' "$path"
+	[ -d "$path" ] || deps_need "$DEPS_NS"
+	cache_get userland_make "$path"
 }
 
 userland_make() {
 	local path=$1 tmp uri
-	[ ! -d "$path" ] || return 0 # another caller made it while we waited
 	uri=$(archive_need)
 	rm -rf "$CACHE"/userland/tmp.* # we hold the lock: these are from killed runs
 	tmp=$CACHE/userland/tmp.$$

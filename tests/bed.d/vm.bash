@@ -16,14 +16,11 @@ readonly VM_KERNEL_PACKAGE VM_VERSION VM_PORTS
 # A directory with vmlinuz, release and modules/. The package is the newest of the suite when
 # it is first wanted; "version" tells which that was.
 vm_kernel() {
-	local path
 	if [ -n "${VZ_BED_KERNEL:-}" ]; then
 		vm_kernel_given "$VZ_BED_KERNEL"
 		return
 	fi
-	path=$CACHE/kernel/$SUITE-$VM_KERNEL_PACKAGE
-	[ -d "$path" ] || locked "$CACHE/kernel/lock" vm_kernel_make "$path"
-	printf '%s\n' "$path"
+	cache_get vm_kernel_make "$CACHE/kernel/$SUITE-$VM_KERNEL_PACKAGE"
 }
 
 vm_kernel_given() {
@@ -41,7 +38,6 @@ vm_kernel_given() {
 
 vm_kernel_make() {
 	local path=$1 tmp=$CACHE/kernel/tmp real log
-	[ ! -d "$path" ] || return 0
 	say "fetching Debian's kernel ($VM_KERNEL_PACKAGE)"
 	rm -rf "$tmp"
 	mkdir -p "$tmp/out"
@@ -67,20 +63,17 @@ vm_failed() {
 
 # A directory with root.img, initrd and agent for this userland, kernel and code.
 vm_image() {
-	local userland=$1 kernel=$2 hash path
+	local userland=$1 kernel=$2 hash
 	hash=$({
 		echo "$VM_VERSION" "$userland"
 		[ ! -d "$kernel/modules" ] || cat "$kernel/release" "$kernel/vmlinuz"
 		cat "$BED_LIB"/{vm-image.bash,vm-init.sh,vm-initrd.sh,node-net.sh} "$BED_LIB"/agent*.[ch]
 	} | sha256sum)
-	path=$CACHE/vm/${hash:0:16}
-	[ -d "$path" ] || locked "$CACHE/vm/lock" vm_image_make "$path" "$userland" "$kernel"
-	printf '%s\n' "$path"
+	cache_get vm_image_make "$CACHE/vm/${hash:0:16}" "$userland" "$kernel"
 }
 
 vm_image_make() {
 	local path=$1 userland=$2 kernel=$3 tmp=$CACHE/vm/tmp
-	[ ! -d "$path" ] || return 0
 	say "making the disk of vm nodes"
 	rm -rf "$tmp"
 	mkdir -p "$tmp"
