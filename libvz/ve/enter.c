@@ -34,7 +34,8 @@ struct enter {
 	const struct enter_opts *o;
 	int pidfd; /* of the VE's init */
 	int cgroup;
-	int sock; /* to the caller */
+	bool move; /* into the cgroup by cgroup.procs: see ve_enter() */
+	int sock;  /* to the caller */
 	struct sock_fprog filter;
 	struct sec_conf sec;
 };
@@ -161,7 +162,7 @@ static void shed_inheritance(void)
 static _Noreturn void outside(const struct enter *x)
 {
 	const int *f = x->o->fds;
-	const int keep[] = { x->sock, x->pidfd, x->o->pty ? -1 : f[0], x->o->pty ? -1 : f[1],
+	const int keep[] = { x->sock, x->pidfd, x->move ? x->cgroup : -1, x->o->pty ? -1 : f[0], x->o->pty ? -1 : f[1],
 			     x->o->pty ? -1 : f[2] };
 	struct enter_msg m = { 0 };
 	struct vz_error e = { 0 };
@@ -172,6 +173,11 @@ static _Noreturn void outside(const struct enter *x)
 	if (r < 0)
 		(void)vz_fail(&e, r, "close what the container must not see");
 	shed_inheritance();
+	if (r >= 0 && x->move) {
+		r = os_write_file_at(x->cgroup, "cgroup.procs", "0");
+		if (r < 0)
+			(void)vz_fail(&e, r, "move into the container's cgroup");
+	}
 	if (r >= 0)
 		r = join(x, &e);
 	if (r < 0)
@@ -256,44 +262,73 @@ static void enter_done(struct enter *x)
 	sec_seccomp_done(&x->filter);
 }
 
-int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret,
-	     struct vz_error *e)
+/* A failed attempt's process inside, whether or not we were told of it yet, ends and is reaped. */
+static void abandon(int sock, struct entered *got)
 {
-	_cleanup_(enter_done) struct enter x = {
-		.o = o, .pidfd = -EBADF, .cgroup = -EBADF, .sock = -EBADF
-	};
+	struct enter_msg m;
+	int fd;
+
+	if (got->pid <= 0)
+		while (os_recv_fds(sock, &m, sizeof(m), &fd, 1) >= 0) {
+			(void)safe_close(fd);
+			if (m.pid > 0)
+				got->pid = m.pid;
+		}
+	if (got->pid > 0) { /* our child: its pid is ours until reaped */
+		(void)kill(got->pid, SIGKILL);
+		IGNORE(os_reap(got->pid, NULL));
+	}
+	(void)safe_close(got->pidfd);
+	(void)safe_close(got->master);
+}
+
+/* -ESTALE: the child was killed at birth. */
+static int attempt(struct enter *x, struct entered *ret, struct vz_error *e)
+{
 	struct entered got = { .pid = 0, .pidfd = -EBADF, .master = -EBADF };
 	_cleanup_close_ int sock = -EBADF;
-	int pair[2], r;
+	int pair[2], r, status = 0;
 	pid_t pid;
 
-	r = prepare(ve, &x, e);
-	if (r < 0)
-		return r;
 	r = os_seqpacket_pair(pair);
 	if (r < 0)
 		return vz_fail(e, r, "make a socket pair");
 	sock = pair[0];
-	x.sock = pair[1];
-	pid = os_clone(0, x.cgroup, NULL);
+	x->sock = pair[1];
+	pid = os_clone(0, x->move ? -EBADF : x->cgroup, NULL);
 	if (pid < 0)
 		return vz_fail(e, pid, "fork into the container's cgroup");
 	if (pid == 0)
-		outside(&x);
-	x.sock = safe_close(x.sock);
-	r = follow(&x, sock, &got, e);
-	IGNORE(os_reap(pid, NULL));
-	if (r < 0) {
-		if (got.pid > 0) {
-			IGNORE(os_pidfd_kill(got.pidfd, SIGKILL));
-			IGNORE(os_reap(got.pid, NULL));
-		}
-		(void)safe_close(got.pidfd);
-		(void)safe_close(got.master);
-		return r;
+		outside(x);
+	x->sock = safe_close(x->sock);
+	r = follow(x, sock, &got, e);
+	IGNORE(os_reap(pid, &status));
+	if (r >= 0) {
+		*ret = got;
+		return 0;
 	}
-	*ret = got;
-	return 0;
+	abandon(sock, &got);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? -ESTALE : r;
+}
+
+/*
+ * Linux 6.12 to 6.18 kill a child cloned into a cgroup at birth when cgroup.kill was
+ * written to the one and not to the other, and the VE may write it to its own
+ * vz.enter: then the process moves itself there, which is slower.
+ */
+int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret, struct vz_error *e)
+{
+	_cleanup_(enter_done) struct enter x = { .o = o, .pidfd = -EBADF, .cgroup = -EBADF, .sock = -EBADF };
+	int r = prepare(ve, &x, e);
+
+	if (r >= 0)
+		r = attempt(&x, ret, e);
+	if (r == -ESTALE) {
+		x.move = true;
+		vz_error_clear(e);
+		r = attempt(&x, ret, e);
+	}
+	return r;
 }
 
 int status_code(int wstatus)

@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 
 enum sync_what { SYNC_USERNS = 1, SYNC_TIMENS, SYNC_INIT, SYNC_READY, SYNC_FAIL, SYNC_GO };
@@ -82,6 +83,41 @@ static int become_ve_root(const struct spawn *s, int sock, struct vz_error *e)
 	if (r >= 0)
 		r = os_setresuid(0, 0, 0);
 	return r < 0 ? vz_fail(e, r, "become the container's root") : 0;
+}
+
+/*
+ * The limits a kernel gives its first process, not those of the shell somebody typed
+ * vzctl in.  Raising is best effort: the host itself may not be allowed to.
+ */
+static int set_limits(struct vz_error *e)
+{
+	static const struct {
+		int what;
+		rlim_t soft, hard;
+	} limits[] = {
+		{ RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY },	 { RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY },	 { RLIMIT_STACK, 8 << 20, RLIM_INFINITY },
+		{ RLIMIT_CORE, 0, RLIM_INFINITY },		 { RLIMIT_RSS, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_NPROC, RLIM_INFINITY, RLIM_INFINITY },	 { RLIMIT_NOFILE, 1024, 524288 },
+		{ RLIMIT_MEMLOCK, 8 << 20, 8 << 20 },		 { RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY },
+		{ RLIMIT_LOCKS, RLIM_INFINITY, RLIM_INFINITY },	 { RLIMIT_MSGQUEUE, 819200, 819200 },
+		{ RLIMIT_NICE, 0, 0 },				 { RLIMIT_RTPRIO, 0, 0 },
+		{ RLIMIT_RTTIME, RLIM_INFINITY, RLIM_INFINITY },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct rlimit want = { limits[i].soft, limits[i].hard }, have;
+
+		if (setrlimit((__rlimit_resource_t)limits[i].what, &want) == 0)
+			continue;
+		if (errno != EPERM || getrlimit((__rlimit_resource_t)limits[i].what, &have) < 0)
+			return vz_fail(e, -errno, "set resource limit %d", limits[i].what);
+		want.rlim_max = have.rlim_max;
+		if (want.rlim_cur > have.rlim_max)
+			want.rlim_cur = have.rlim_max;
+		(void)setrlimit((__rlimit_resource_t)limits[i].what, &want);
+	}
+	return 0;
 }
 
 static int make_time(int sock, struct vz_error *e)
@@ -190,7 +226,7 @@ static _Noreturn void init_main(const struct spawn *s, int sock)
 /* From now on only what init needs is open, and nobody may look into us. */
 static int seal_process(const struct spawn *s, int sock, struct vz_error *e)
 {
-	const int keep[] = { 0, 1, 2, sock, s->rootfd, s->devfd };
+	const int keep[] = { 0, 1, 2, sock, s->rootfd, s->devfd, s->move ? s->cgroup : -1 };
 	int r = RET_NERRNO(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 
 	if (r >= 0)
@@ -207,6 +243,13 @@ static _Noreturn void starter_main(const struct spawn *s, int sock)
 	pid_t pid;
 
 	r = seal_process(s, sock, &e);
+	if (r >= 0 && s->move) {
+		r = os_write_file_at(s->cgroup, "cgroup.procs", "0");
+		if (r < 0)
+			(void)vz_fail(&e, r, "move into the container's cgroup");
+	}
+	if (r >= 0)
+		r = set_limits(&e);
 	if (r >= 0 && s->sec.userns)
 		r = become_ve_root(s, sock, &e);
 	if (r >= 0)
@@ -299,11 +342,12 @@ static int serve_starter(struct spawn *s, pid_t starter, struct vz_error *e)
 	return r;
 }
 
-int spawn_init(struct spawn *s, struct vz_error *e)
+/* -ESTALE: the child was killed at birth (see ve_enter()). */
+static int attempt(struct spawn *s, struct vz_error *e)
 {
 	_cleanup_close_ int theirs = -EBADF;
+	int pair[2], r, status = 0;
 	struct sync_msg m;
-	int pair[2], r;
 	pid_t starter;
 
 	s->pidfd = s->sock = s->console[0] = s->console[1] = -EBADF;
@@ -312,7 +356,7 @@ int spawn_init(struct spawn *s, struct vz_error *e)
 		return vz_fail(e, r, "make a socket pair");
 	s->sock = pair[0];
 	theirs = pair[1];
-	starter = os_clone(0, s->cgroup, NULL);
+	starter = os_clone(0, s->move ? -EBADF : s->cgroup, NULL);
 	if (starter < 0)
 		return vz_fail(e, starter, "fork into the container's cgroup");
 	if (starter == 0)
@@ -321,11 +365,23 @@ int spawn_init(struct spawn *s, struct vz_error *e)
 	r = serve_starter(s, starter, e);
 	if (r < 0)
 		s->sock = safe_close(s->sock); /* a starter still waiting sees this and ends */
-	IGNORE(os_reap(starter, NULL));
+	IGNORE(os_reap(starter, &status));
 	if (r >= 0)
 		r = expect(s->sock, SYNC_READY, &m, s->console, 2, e);
 	if (r < 0)
 		spawn_done(s);
+	return r < 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? -ESTALE : r;
+}
+
+int spawn_init(struct spawn *s, struct vz_error *e)
+{
+	int r = attempt(s, e);
+
+	if (r == -ESTALE) {
+		s->move = true;
+		vz_error_clear(e);
+		r = attempt(s, e);
+	}
 	return r;
 }
 

@@ -19,6 +19,7 @@
 struct spawn {
 	const struct ve *ve;
 	int rootfd, devfd, cgroup; /* ours to use, the caller's to close */
+	bool move; /* into the cgroup by cgroup.procs, where being born there did not work */
 	struct sock_fprog filter;
 	struct sec_conf sec;
 	const char *hostname;
