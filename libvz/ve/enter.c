@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "mech/tty/tty.h"
 #include "os/os.h"
+#include "ve/child.h"
 
 #include <linux/sched.h>
 #include <string.h>
@@ -146,23 +147,15 @@ static int join(const struct enter *x, struct vz_error *e)
 	return r < 0 ? vz_fail(e, r, "become the container's root") : 0;
 }
 
-static void shed_inheritance(void)
-{
-	sigset_t none;
-
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)umask(022);
-	(void)syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL);
-}
-
 /* Outside still: host root in the VE's cgroup, on the way in. */
 static _Noreturn void outside(const struct enter *x)
 {
 	const int *f = x->o->fds;
-	const int keep[] = { x->sock, x->pidfd, x->move ? x->cgroup : -1, x->o->pty ? -1 : f[0], x->o->pty ? -1 : f[1],
+	const int keep[] = { x->sock,
+			     x->pidfd,
+			     x->move ? x->cgroup : -1,
+			     x->o->pty ? -1 : f[0],
+			     x->o->pty ? -1 : f[1],
 			     x->o->pty ? -1 : f[2] };
 	struct enter_msg m = { 0 };
 	struct vz_error e = { 0 };
@@ -172,7 +165,7 @@ static _Noreturn void outside(const struct enter *x)
 		r = os_close_except(keep, ARRAY_SIZE(keep));
 	if (r < 0)
 		(void)vz_fail(&e, r, "close what the container must not see");
-	shed_inheritance();
+	child_shed_inheritance();
 	if (r >= 0 && x->move) {
 		r = os_write_file_at(x->cgroup, "cgroup.procs", "0");
 		if (r < 0)
@@ -316,9 +309,12 @@ static int attempt(struct enter *x, struct entered *ret, struct vz_error *e)
  * written to the one and not to the other, and the VE may write it to its own
  * vz.enter: then the process moves itself there, which is slower.
  */
-int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret, struct vz_error *e)
+int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *ret,
+	     struct vz_error *e)
 {
-	_cleanup_(enter_done) struct enter x = { .o = o, .pidfd = -EBADF, .cgroup = -EBADF, .sock = -EBADF };
+	_cleanup_(enter_done) struct enter x = {
+		.o = o, .pidfd = -EBADF, .cgroup = -EBADF, .sock = -EBADF
+	};
 	int r = prepare(ve, &x, e);
 
 	if (r >= 0)

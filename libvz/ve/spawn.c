@@ -12,6 +12,7 @@
 
 #include "mech/mnt/mnt.h"
 #include "os/os.h"
+#include "ve/child.h"
 
 #include <grp.h>
 #include <linux/sched.h>
@@ -85,41 +86,6 @@ static int become_ve_root(const struct spawn *s, int sock, struct vz_error *e)
 	return r < 0 ? vz_fail(e, r, "become the container's root") : 0;
 }
 
-/*
- * The limits a kernel gives its first process, not those of the shell somebody typed
- * vzctl in.  Raising is best effort: the host itself may not be allowed to.
- */
-static int set_limits(struct vz_error *e)
-{
-	static const struct {
-		int what;
-		rlim_t soft, hard;
-	} limits[] = {
-		{ RLIMIT_CPU, RLIM_INFINITY, RLIM_INFINITY },	 { RLIMIT_FSIZE, RLIM_INFINITY, RLIM_INFINITY },
-		{ RLIMIT_DATA, RLIM_INFINITY, RLIM_INFINITY },	 { RLIMIT_STACK, 8 << 20, RLIM_INFINITY },
-		{ RLIMIT_CORE, 0, RLIM_INFINITY },		 { RLIMIT_RSS, RLIM_INFINITY, RLIM_INFINITY },
-		{ RLIMIT_NPROC, RLIM_INFINITY, RLIM_INFINITY },	 { RLIMIT_NOFILE, 1024, 524288 },
-		{ RLIMIT_MEMLOCK, 8 << 20, 8 << 20 },		 { RLIMIT_AS, RLIM_INFINITY, RLIM_INFINITY },
-		{ RLIMIT_LOCKS, RLIM_INFINITY, RLIM_INFINITY },	 { RLIMIT_MSGQUEUE, 819200, 819200 },
-		{ RLIMIT_NICE, 0, 0 },				 { RLIMIT_RTPRIO, 0, 0 },
-		{ RLIMIT_RTTIME, RLIM_INFINITY, RLIM_INFINITY },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		struct rlimit want = { limits[i].soft, limits[i].hard }, have;
-
-		if (setrlimit((__rlimit_resource_t)limits[i].what, &want) == 0)
-			continue;
-		if (errno != EPERM || getrlimit((__rlimit_resource_t)limits[i].what, &have) < 0)
-			return vz_fail(e, -errno, "set resource limit %d", limits[i].what);
-		want.rlim_max = have.rlim_max;
-		if (want.rlim_cur > have.rlim_max)
-			want.rlim_cur = have.rlim_max;
-		(void)setrlimit((__rlimit_resource_t)limits[i].what, &want);
-	}
-	return 0;
-}
-
 static int make_time(int sock, struct vz_error *e)
 {
 	int r = os_unshare(CLONE_NEWTIME);
@@ -128,22 +94,6 @@ static int make_time(int sock, struct vz_error *e)
 		return vz_fail(e, r, "make the time namespace");
 	r = tell(sock, SYNC_TIMENS, 0, NULL, 0, e);
 	return r < 0 ? r : wait_go(sock, e);
-}
-
-/* What a daemon's child inherits and an init must not. */
-static void shed_inheritance(void)
-{
-	sigset_t none;
-
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)umask(022);
-	(void)setpriority(PRIO_PROCESS, 0, 0);
-	IGNORE(os_write_file_at(AT_FDCWD, "/proc/self/oom_score_adj", "0"));
-	/* a session keyring of its own; without keys in the kernel there is nothing to leak */
-	(void)syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL);
 }
 
 static int take_stdio(int slave, struct vz_error *e)
@@ -209,7 +159,9 @@ static _Noreturn void init_main(const struct spawn *s, int sock)
 		r = wait_go(sock, &e);
 	if (r < 0)
 		fail(sock, &e);
-	shed_inheritance();
+	child_shed_inheritance();
+	(void)setpriority(PRIO_PROCESS, 0, 0);
+	IGNORE(os_write_file_at(AT_FDCWD, "/proc/self/oom_score_adj", "0"));
 	r = take_stdio(console[1], &e);
 	if (r >= 0 && os_cloexec_from(3) < 0)
 		r = vz_fail(&e, -errno, "seal descriptors");
@@ -249,7 +201,7 @@ static _Noreturn void starter_main(const struct spawn *s, int sock)
 			(void)vz_fail(&e, r, "move into the container's cgroup");
 	}
 	if (r >= 0)
-		r = set_limits(&e);
+		r = child_set_limits(&e);
 	if (r >= 0 && s->sec.userns)
 		r = become_ve_root(s, sock, &e);
 	if (r >= 0)

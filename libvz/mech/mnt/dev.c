@@ -12,14 +12,11 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-static const struct {
-	const char *name;
-	unsigned int major, minor;
-	mode_t mode;
-} nodes[] = {
-	{ "null", 1, 3, 0666 },	   { "zero", 1, 5, 0666 },	 { "full", 1, 7, 0666 },
-	{ "random", 1, 8, 0666 },  { "urandom", 1, 9, 0666 },	 { "tty", 5, 0, 0666 },
-	{ "fuse", 10, 229, 0666 }, { "net/tun", 10, 200, 0666 },
+static const struct mnt_node nodes[] = {
+	{ "null", 1, 3, S_IFCHR | 0666 },    { "zero", 1, 5, S_IFCHR | 0666 },
+	{ "full", 1, 7, S_IFCHR | 0666 },    { "random", 1, 8, S_IFCHR | 0666 },
+	{ "urandom", 1, 9, S_IFCHR | 0666 }, { "tty", 5, 0, S_IFCHR | 0666 },
+	{ "fuse", 10, 229, S_IFCHR | 0666 }, { "net/tun", 10, 200, S_IFCHR | 0666 },
 };
 
 static const struct {
@@ -44,17 +41,16 @@ static int own(int devfd, const char *name, mode_t mode, uid_t uid, gid_t gid)
 	return 0;
 }
 
-int mnt_dev_node(int devfd, const char *name, mode_t type_mode, unsigned int major,
-		 unsigned int minor, uid_t uid, gid_t gid, struct vz_error *e)
+int mnt_dev_node(int devfd, const struct mnt_node *n, uid_t uid, gid_t gid, struct vz_error *e)
 {
 	int r = RET_NERRNO(
-		mknodat(devfd, name, type_mode & (S_IFMT | 0600), makedev(major, minor)));
+		mknodat(devfd, n->name, n->mode & (S_IFMT | 0600), makedev(n->major, n->minor)));
 
 	if (r >= 0)
-		r = own(devfd, name, type_mode & 07777, uid, gid);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "make /dev/%s (%u:%u)", name, major,
-				    minor)
-		     : 0;
+		r = own(devfd, n->name, n->mode & 07777, uid, gid);
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "make /dev/%s (%u:%u)", n->name, n->major,
+				    n->minor) :
+		       0;
 }
 
 static int populate(int fd, uid_t uid, gid_t gid, struct vz_error *e)
@@ -69,8 +65,7 @@ static int populate(int fd, uid_t uid, gid_t gid, struct vz_error *e)
 			return vz_fail(e, r, "make /dev/%s", dirs[i].name);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-		r = mnt_dev_node(fd, nodes[i].name, S_IFCHR | nodes[i].mode, nodes[i].major,
-				 nodes[i].minor, uid, gid, e);
+		r = mnt_dev_node(fd, &nodes[i], uid, gid, e);
 		if (r < 0)
 			return r;
 	}

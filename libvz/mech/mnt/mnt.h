@@ -35,9 +35,13 @@ int mnt_root_clone(const char *target, struct vz_error *e) _must_check_;
 
 /* A detached tmpfs with the device nodes of a VE, owned by its root. */
 int mnt_dev_make(uid_t uid_base, gid_t gid_base, struct vz_error *e) _must_check_;
-/* Add or remove one node ("name", 'c'|'b', major, minor, mode) below a /dev made above. */
-int mnt_dev_node(int devfd, const char *name, mode_t type_mode, unsigned int major,
-		 unsigned int minor, uid_t uid, gid_t gid, struct vz_error *e) _must_check_;
+struct mnt_node {
+	const char *name; /* below /dev */
+	unsigned int major, minor;
+	mode_t mode; /* with S_IFCHR or S_IFBLK */
+};
+/* Make one more node below a /dev that no process of the VE can reach yet. */
+int mnt_dev_node(int devfd, const struct mnt_node *n, uid_t uid, gid_t gid, struct vz_error *e) _must_check_;
 
 struct mnt_child_conf {
 	int rootfd;	    /* from mnt_root_clone */
