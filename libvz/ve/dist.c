@@ -170,78 +170,61 @@ static bool has_line(const char *text, const char *line)
 	return false;
 }
 
-/* One round of actions. */
-struct round {
-	const struct ve *ve;
-	const struct dist *dist;
-	unsigned int what; /* enum dist_what */
-	bool starting;
-	char *before;	/* the lines of the last time */
-	struct str now; /* the lines that hold afterwards */
+/* What was applied: lines that held before, and those that hold afterwards. */
+struct applied {
+	char *before;
+	struct str now;
 };
 
-static void round_done(struct round *r)
+/* The actions due, one by one. */
+static int run_due(const struct ve *ve, const struct dist *d, unsigned int what, bool starting,
+		   struct applied *a, struct vz_error *e)
 {
-	free(r->before);
-	str_done(&r->now);
-}
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+		_cleanup_strv_ char **values = NULL;
+		_cleanup_free_ char *joined = NULL, *line = NULL;
+		bool known;
+		int r = actions[i].values(ve, &values);
 
-/* Run action i where it is due. */
-static int run_due(struct round *rd, size_t i, struct vz_error *e)
-{
-	_cleanup_strv_ char **values = NULL;
-	_cleanup_free_ char *joined = NULL, *line = NULL;
-	bool known;
-	int r = actions[i].values(rd->ve, &values);
-
-	if (r >= 0)
-		r = strv_join(&joined, values, "\t");
-	if (r >= 0)
-		r = str_fmt(&line, "%s\t%s", actions[i].action, joined);
-	if (r < 0)
-		return vz_fail(e, r, "prepare %s", actions[i].action);
-	known = has_line(rd->before, line);
-	if (rd->what & actions[i].what && actions[i].wanted(rd->ve) && !(rd->starting && known)) {
-		r = run_action(rd->ve, rd->dist, i, values, rd->starting, e);
+		if (r >= 0)
+			r = strv_join(&joined, values, "\t");
+		if (r >= 0)
+			r = str_fmt(&line, "%s\t%s", actions[i].action, joined);
 		if (r < 0)
-			return r;
-		known = true;
+			return vz_fail(e, r, "prepare %s", actions[i].action);
+		known = has_line(a->before, line);
+		if (what & actions[i].what && actions[i].wanted(ve) && !(starting && known)) {
+			r = run_action(ve, d, i, values, starting, e);
+			if (r < 0)
+				return r;
+			known = true;
+		}
+		/* what was neither run now nor before stays due */
+		if (known)
+			str_addf(&a->now, "%s\n", line);
 	}
-	/* what was neither run now nor before stays due */
-	if (known)
-		str_addf(&rd->now, "%s\n", line);
 	return 0;
 }
 
-static int run_round(struct round *rd, struct vz_error *e)
+static int apply_with(const struct ve *ve, const struct dist *d, unsigned int what, bool starting,
+		      struct vz_error *e)
 {
-	struct dist *d = NULL;
-	int r = dist_open(&d, rd->ve->host->distdir, rd->ve->conf.ostemplate, rd->ve->log, e);
-
-	rd->dist = d;
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(actions); i++)
-		r = run_due(rd, i, e);
-	d = dist_free(d);
-	return r;
-}
-
-int dist_apply(const struct ve *ve, unsigned int what, bool starting, struct vz_error *e)
-{
-	_cleanup_(round_done) struct round rd = { .ve = ve, .what = what, .starting = starting };
-	const char *now;
-	int r = applied_read(ve, &rd.before);
+	struct applied a = { 0 };
+	_cleanup_free_ char *now = NULL;
+	int r = applied_read(ve, &a.before);
+	_cleanup_free_ char *before = a.before;
 
 	if (r < 0)
 		return vz_fail(e, r, "read %s/applied", ve->conf.private);
-	r = run_round(&rd, e);
-	if (r < 0)
+	r = run_due(ve, d, what, starting, &a, e);
+	if (r < 0) {
+		str_done(&a.now);
 		return r;
-	if (rd.now.failed)
-		return vz_fail(e, -ENOMEM, "remember what was applied");
-	now = rd.now.p ? rd.now.p : "";
-	if (str_eq(now, rd.before))
-		return 0;
-	r = applied_write(ve, now);
+	}
+	r = str_take(&a.now, &now);
+	if (r < 0)
+		return vz_fail(e, r, "remember what was applied");
+	r = str_eq(now, before) ? 0 : applied_write(ve, now);
 	return r < 0 ? vz_fail(e, r, "write %s/applied", ve->conf.private) : 0;
 }
 

@@ -68,18 +68,18 @@ static int ctid_of_cgroup(const char *cgroup, uint32_t *ret)
 	return 0;
 }
 
-/* Second number of "NSpid:\t12\t3\t1": the pid one namespace further in, the VE's. */
+/* Last number of "NSpid:\t12\t3" */
 static int inner_pid(const char *status)
 {
-	const char *line = strstr(status, "\nNSpid:");
-	_cleanup_free_ char *copy = line ? strndup(line + 1, strcspn(line + 1, "\n")) : NULL;
-	_cleanup_strv_ char **words = NULL;
-	int pid = 0;
+	const char *p = strstr(status, "\nNSpid:");
+	int last = 0;
 
-	if (!copy || strv_split(&words, copy, "\t ") < 0 || strv_len(words) < 3 ||
-	    num_parse_int(words[2], &pid) < 0)
+	if (!p)
 		return 0;
-	return pid;
+	for (p += strlen("\nNSpid:"); *p && *p != '\n'; p++)
+		if (*p >= '0' && *p <= '9')
+			last = *p - '0' + (p[-1] >= '0' && p[-1] <= '9' ? 10 * last : 0);
+	return last;
 }
 
 int ve_of_pid(const struct host_config *h, int pid, uint32_t *ret_ctid, int *ret_vpid,

@@ -48,9 +48,9 @@ int mnt_dev_node(int devfd, const struct mnt_node *n, uid_t uid, gid_t gid, stru
 
 	if (r >= 0)
 		r = own(devfd, n->name, n->mode & 07777, uid, gid);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "make /dev/%s (%u:%u)", n->name, n->major,
-				    n->minor) :
-		       0;
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_DEVICES, "make /dev/%s (%u:%u)", n->name,
+				    n->major, n->minor)
+		     : 0;
 }
 
 static int populate(int fd, uid_t uid, gid_t gid, struct vz_error *e)

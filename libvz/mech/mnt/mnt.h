@@ -41,7 +41,8 @@ struct mnt_node {
 	mode_t mode; /* with S_IFCHR or S_IFBLK */
 };
 /* Make one more node below a /dev that no process of the VE can reach yet. */
-int mnt_dev_node(int devfd, const struct mnt_node *n, uid_t uid, gid_t gid, struct vz_error *e) _must_check_;
+int mnt_dev_node(int devfd, const struct mnt_node *n, uid_t uid, gid_t gid, struct vz_error *e)
+	_must_check_;
 
 struct mnt_child_conf {
 	int rootfd;	    /* from mnt_root_clone */
