@@ -74,7 +74,8 @@ static int apply_cg(struct ve *ve, const struct ve_config *c, unsigned int what,
 	if (fd < 0)
 		return vz_fail(e, fd, "open the container's cgroup");
 	ve_cg_conf(c, &cc);
-	return cg_apply(fd, &cc, what, ve->host->cgroup_missing_warn, ve->log, e);
+	cc.missing_warn = ve->host->cgroup_missing_warn;
+	return cg_apply(fd, &cc, what, ve->log, e);
 }
 
 static int apply_mem(struct ve *ve, const struct ve_config *c, struct vz_error *e)

@@ -117,8 +117,8 @@ static int cgroup_up(void *p, struct vz_error *e)
 	if (r < 0)
 		return r;
 	ve_cg_conf(&ve->conf, &cc);
-	r = cg_make(root, ve->id, &cc, ve->conf.uid_base, ve->conf.gid_base,
-		    ve->host->cgroup_missing_warn, ve->log, e);
+	cc.missing_warn = ve->host->cgroup_missing_warn;
+	r = cg_make(root, ve->id, &cc, ve->conf.uid_base, ve->conf.gid_base, ve->log, e);
 	if (r < 0)
 		goto undo;
 	op->cg = r = cg_open(root, ve->id);

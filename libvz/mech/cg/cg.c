@@ -151,7 +151,7 @@ static int fill_ctid(int cgfd, uid_t uid, gid_t gid)
 }
 
 int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid, gid_t gid,
-	    bool missing_warn, const struct logger *l, struct vz_error *e)
+	    const struct logger *l, struct vz_error *e)
 {
 	_cleanup_close_ int rootfd = open_root(root, e), cgfd = -EBADF;
 	struct ctid_name name = ctid_name(ctid);
@@ -167,7 +167,7 @@ int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid,
 	r = fill_ctid(cgfd, uid, gid);
 	if (r < 0)
 		(void)vz_fail(e, r, "set up cgroup %s/%u", root, ctid);
-	else if (!missing_warn)
+	else if (!c->missing_warn)
 		r = cg_check_limits(cgfd, c, e);
 	if (r < 0 && made)
 		(void)RET_GATHER(r, cgfs_remove(rootfd, name.s));

@@ -26,6 +26,7 @@ struct cg_conf {
 	uint32_t cpu_percent;		/* 100 per CPU; 0 = none */
 	uint32_t cpus;			/* 0 = all; a cap of cpus*100 percent */
 	const char *cpumask, *nodemask; /* NULL or "" = all */
+	bool missing_warn;		/* a limit without its controller: warn, do not fail */
 };
 
 struct cg_dev_rule {
@@ -47,7 +48,7 @@ int cg_root_find(const char *conf, char **ret, struct vz_error *e) _must_check_;
  * needed but not there: -EOPNOTSUPP naming it and CGROUP_MISSING=warn; with missing_warn it is left to
  * cg_apply, which warns. What a dead VE left in CTID/ve is removed; a populated one is left alone. */
 int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid, gid_t gid,
-	    bool missing_warn, const struct logger *l, struct vz_error *e) _must_check_;
+	    const struct logger *l, struct vz_error *e) _must_check_;
 /* dirfd of ROOT/CTID, -ENOENT when there is none */
 int cg_open(const char *root, uint32_t ctid) _must_check_;
 /* dirfd of CTID/ve for CLONE_INTO_CGROUP of init */
@@ -55,8 +56,8 @@ int cg_open_ve(int cgfd, struct vz_error *e) _must_check_;
 /* dirfd of CTID/ve/vz.enter, made on demand (owned uid:gid) */
 int cg_open_enter(int cgfd, uid_t uid, gid_t gid, struct vz_error *e) _must_check_;
 /* Write the limits named by what; on failure those written are put back. */
-int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, bool missing_warn,
-	     const struct logger *l, struct vz_error *e) _must_check_;
+int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
+	     struct vz_error *e) _must_check_;
 /* Device access: what every VE has (null, zero, full, random, tty, pts, fuse, tun; mknod of anything) and
  * these rules, as a BPF program on CTID which replaces the previous one in one step. */
 int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_error *e)

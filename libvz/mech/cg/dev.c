@@ -49,27 +49,46 @@ static int sys_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 	return RET_NERRNO((int)syscall(SYS_bpf, cmd, attr, sizeof(*attr)));
 }
 
-static void insn(struct prog *p, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
+static void insn(struct prog *p, struct bpf_insn i)
 {
-	p->insn[p->n++] = (struct bpf_insn){
-		.code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = off, .imm = imm
-	};
+	p->insn[p->n++] = i;
 }
 
 static void load(struct prog *p, uint8_t dst, size_t off)
 {
-	insn(p, BPF_LDX | BPF_MEM | BPF_W, dst, BPF_REG_1, (int16_t)off, 0);
+	insn(p, (struct bpf_insn){ .code = BPF_LDX | BPF_MEM | BPF_W,
+				   .dst_reg = dst & 15,
+				   .src_reg = BPF_REG_1,
+				   .off = (int16_t)off });
+}
+
+static void copy(struct prog *p, uint8_t dst, uint8_t src)
+{
+	insn(p, (struct bpf_insn){ .code = BPF_ALU64 | BPF_MOV | BPF_X,
+				   .dst_reg = dst & 15,
+				   .src_reg = src & 15 });
+}
+
+/* dst = dst op imm */
+static void alu(struct prog *p, uint8_t op, uint8_t dst, int32_t imm)
+{
+	insn(p, (struct bpf_insn){ .code = (uint8_t)(BPF_ALU64 | op | BPF_K),
+				   .dst_reg = dst & 15,
+				   .imm = imm });
 }
 
 static void jump_if_not(struct prog *p, uint8_t reg, int64_t value, int16_t skip)
 {
-	insn(p, BPF_JMP | BPF_JNE | BPF_K, reg, 0, skip, (int32_t)value);
+	insn(p, (struct bpf_insn){ .code = BPF_JMP | BPF_JNE | BPF_K,
+				   .dst_reg = reg & 15,
+				   .off = skip,
+				   .imm = (int32_t)value });
 }
 
 static void ret(struct prog *p, int value)
 {
-	insn(p, BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value);
-	insn(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	alu(p, BPF_MOV, BPF_REG_0, value);
+	insn(p, (struct bpf_insn){ .code = BPF_JMP | BPF_EXIT });
 }
 
 static int32_t bpf_access(uint8_t access)
@@ -87,9 +106,9 @@ static int32_t bpf_access(uint8_t access)
 static void prologue(struct prog *p)
 {
 	load(p, BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, access_type));
-	insn(p, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_3, BPF_REG_2, 0, 0);
-	insn(p, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_3, 0, 0, 0xffff);
-	insn(p, BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_2, 0, 0, 16);
+	copy(p, BPF_REG_3, BPF_REG_2);
+	alu(p, BPF_AND, BPF_REG_3, 0xffff);
+	alu(p, BPF_RSH, BPF_REG_2, 16);
 	load(p, BPF_REG_4, offsetof(struct bpf_cgroup_dev_ctx, major));
 	load(p, BPF_REG_5, offsetof(struct bpf_cgroup_dev_ctx, minor));
 }
@@ -105,8 +124,8 @@ static void rule(struct prog *p, const struct cg_dev_rule *r)
 		jump_if_not(p, BPF_REG_4, r->major, --left);
 	if (r->minor >= 0)
 		jump_if_not(p, BPF_REG_5, r->minor, --left);
-	insn(p, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_2, 0, 0);
-	insn(p, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_6, 0, 0, ~bpf_access(r->access));
+	copy(p, BPF_REG_6, BPF_REG_2);
+	alu(p, BPF_AND, BPF_REG_6, ~bpf_access(r->access));
 	jump_if_not(p, BPF_REG_6, 0, 2);
 	ret(p, 1);
 }

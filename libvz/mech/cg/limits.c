@@ -206,15 +206,15 @@ static void put_back(int cgfd, char *const *old, const struct logger *l)
 	}
 }
 
-int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, bool missing_warn,
-	     const struct logger *l, struct vz_error *e)
+int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
+	     struct vz_error *e)
 {
 	char *old[ARRAY_SIZE(limits)] = { NULL };
 	bool missing[ARRAY_SIZE(limits)];
 	int r = 0;
 
 	if (find_missing(cgfd, c, what, missing))
-		r = report_missing(cgfd, missing, missing_warn, l, e);
+		r = report_missing(cgfd, missing, c->missing_warn, l, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(limits) && r >= 0; i++)
