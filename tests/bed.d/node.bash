@@ -198,6 +198,7 @@ node_down() {
 down_update() {
 	if [ -z "$(node_names)" ]; then
 		net_down
+		rmdir "$(cg_root)" "$DISKS" 2>/dev/null || true
 	else
 		peers_update
 	fi
