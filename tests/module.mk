@@ -69,10 +69,10 @@ bed:
 	@echo "tests/bed shell dev   enters it;   tests/bed down dev   ends it"
 #? make demo            two VEs from one template, what they cost and what each step takes
 demo:
-	tests/demo
-#? make bench           the figures of the design, side by side with crun, LXC and nsenter
-bench: all
-	tests/bench
+	@O=$(O) tests/demo
+#? make bench           the design's figures, side by side with crun and nsenter; JSON=1
+bench: all workloads
+	@O=$(O) tests/bench $(if $(JSON),--json)
 #? make deps            install what building and testing needs (Debian 12 or 13, as root)
 deps:
 	tests/build/deps

@@ -42,27 +42,23 @@ static int script_env(const struct ve *ve, char ***ret)
 	return r;
 }
 
-/* A script said no: the last line of what it printed is the reason to show. */
-static int refused(const char *path, const char *where, char *out, int wstatus, struct vz_error *e)
+/* The last line a script said, for the one line we may show. */
+static void last_line(char *text)
 {
-	_cleanup_free_ char *safe = NULL;
-	size_t n = strlen(out);
-	const char *nl;
+	size_t n = strlen(text);
+	char *nl;
 
-	while (n && (out[n - 1] == '\n' || out[n - 1] == '\r'))
-		out[--n] = '\0';
-	nl = strrchr(out, '\n');
-	if (str_escape(&safe, nl ? nl + 1 : out) < 0)
-		safe = NULL;
-	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT,
-			    "action script %s failed%s with %d: %s", path, where,
-			    status_code(wstatus), safe ? safe : "");
+	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+		text[--n] = '\0';
+	nl = strrchr(text, '\n');
+	if (nl)
+		memmove(text, nl + 1, strlen(nl + 1) + 1);
 }
 
 static int run_host(const struct ve *ve, const char *path, struct vz_error *e)
 {
 	_cleanup_strv_ char **env = NULL;
-	_cleanup_free_ char *out = NULL;
+	_cleanup_free_ char *out = NULL, *safe = NULL;
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
 	struct os_exec_opts o = { .timeout_ms = TIMEOUT_MS };
 	int r;
@@ -77,7 +73,14 @@ static int run_host(const struct ve *ve, const char *path, struct vz_error *e)
 	r = os_exec(argv, &o, &out);
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "run action script %s", path);
-	return r == 0 ? 0 : refused(path, "", out, r, e);
+	if (r == 0)
+		return 0;
+	last_line(out);
+	if (str_escape(&safe, out) < 0)
+		safe = NULL;
+	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT,
+			    "action script %s failed with %d: %s", path, status_code(r),
+			    safe ? safe : "");
 }
 
 int hooks_host(const struct ve *ve, const char *action, bool global_first, struct vz_error *e)
@@ -97,7 +100,7 @@ int hooks_host(const struct ve *ve, const char *action, bool global_first, struc
 
 int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e)
 {
-	_cleanup_free_ char *path = NULL, *text = NULL, *out = NULL;
+	_cleanup_free_ char *path = NULL, *text = NULL, *out = NULL, *safe = NULL;
 	_cleanup_strv_ char **env = NULL;
 	int r = str_fmt(&path, "%s/%u.%s", ve->host->confdir, ve->id, action);
 
@@ -113,5 +116,12 @@ int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e)
 	r = ve_script(ve, text, env, TIMEOUT_MS, &out, e);
 	if (r < 0)
 		return vz_wrap_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "action script %s", path);
-	return r == 0 ? 0 : refused(path, " inside", out, r, e);
+	if (r == 0)
+		return 0;
+	last_line(out);
+	if (str_escape(&safe, out) < 0)
+		safe = NULL;
+	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT,
+			    "action script %s failed inside with %d: %s", path, status_code(r),
+			    safe ? safe : "");
 }
