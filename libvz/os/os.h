@@ -63,6 +63,8 @@ static inline pid_t os_fork(int *ret_pidfd)
 }
 int os_pidfd_open(pid_t pid) _must_check_;
 int os_pidfd_kill(int pidfd, int sig) _must_check_;
+/* The process group of that number; ESRCH when it leads none. */
+int os_pidfd_kill_group(int pidfd, int sig) _must_check_;
 /* 1 exited, 0 not within timeout_ms (-1: for ever). */
 int os_pidfd_wait(int pidfd, int timeout_ms) _must_check_;
 /* waitpid with EINTR retry; *status as waitpid(2). */

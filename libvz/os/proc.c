@@ -15,6 +15,10 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2) /* linux/pidfd.h of 6.9 */
+#endif
+
 pid_t os_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
 	int pidfd = -EBADF;
@@ -42,6 +46,11 @@ int os_pidfd_open(pid_t pid)
 int os_pidfd_kill(int pidfd, int sig)
 {
 	return RET_NERRNO(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+}
+
+int os_pidfd_kill_group(int pidfd, int sig)
+{
+	return RET_NERRNO(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, PIDFD_SIGNAL_PROCESS_GROUP));
 }
 
 uint64_t os_now_ms(void)

@@ -75,10 +75,8 @@ static int take_fds(const struct enter_opts *o, int pty_slave, struct vz_error *
 		if (fd < 0 || dup2(fd, i) < 0)
 			return vz_fail(e, fd < 0 ? fd : -errno, "set up descriptor %d", i);
 	}
-	if (pty_slave >= 0) {
-		(void)setsid();
+	if (pty_slave >= 0)
 		(void)ioctl(0, TIOCSCTTY, 0);
-	}
 	return 0;
 }
 
@@ -105,7 +103,10 @@ static _Noreturn void inside(const struct enter *x)
 	struct vz_error e = { 0 };
 	int r = 0;
 
-	if (x->o->pty) {
+	/* out of the caller's session: /dev/tty in the VE would be the host's terminal, open to TIOCSTI */
+	if (setsid() < 0)
+		r = vz_fail(&e, -errno, "leave the caller's session");
+	if (r >= 0 && x->o->pty) {
 		r = tty_alloc(&master, &slave);
 		if (r < 0)
 			(void)vz_fail(

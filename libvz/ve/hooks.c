@@ -42,23 +42,27 @@ static int script_env(const struct ve *ve, char ***ret)
 	return r;
 }
 
-/* The last line a script said, for the one line we may show. */
-static void last_line(char *text)
+/* A script said no: the last line of what it printed is the reason to show. */
+static int refused(const char *path, const char *where, char *out, int wstatus, struct vz_error *e)
 {
-	size_t n = strlen(text);
-	char *nl;
+	_cleanup_free_ char *safe = NULL;
+	size_t n = strlen(out);
+	const char *nl;
 
-	while (n && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		text[--n] = '\0';
-	nl = strrchr(text, '\n');
-	if (nl)
-		memmove(text, nl + 1, strlen(nl + 1) + 1);
+	while (n && (out[n - 1] == '\n' || out[n - 1] == '\r'))
+		out[--n] = '\0';
+	nl = strrchr(out, '\n');
+	if (str_escape(&safe, nl ? nl + 1 : out) < 0)
+		safe = NULL;
+	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT,
+			    "action script %s failed%s with %d: %s", path, where,
+			    status_code(wstatus), safe ? safe : "");
 }
 
 static int run_host(const struct ve *ve, const char *path, struct vz_error *e)
 {
 	_cleanup_strv_ char **env = NULL;
-	_cleanup_free_ char *out = NULL, *safe = NULL;
+	_cleanup_free_ char *out = NULL;
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
 	struct os_exec_opts o = { .timeout_ms = TIMEOUT_MS };
 	int r;
@@ -73,14 +77,7 @@ static int run_host(const struct ve *ve, const char *path, struct vz_error *e)
 	r = os_exec(argv, &o, &out);
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "run action script %s", path);
-	if (r == 0)
-		return 0;
-	last_line(out);
-	if (str_escape(&safe, out) < 0)
-		safe = NULL;
-	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT,
-			    "action script %s failed with %d: %s", path, status_code(r),
-			    safe ? safe : "");
+	return r == 0 ? 0 : refused(path, "", out, r, e);
 }
 
 int hooks_host(const struct ve *ve, const char *action, bool global_first, struct vz_error *e)
@@ -100,7 +97,7 @@ int hooks_host(const struct ve *ve, const char *action, bool global_first, struc
 
 int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e)
 {
-	_cleanup_free_ char *path = NULL, *text = NULL, *out = NULL, *safe = NULL;
+	_cleanup_free_ char *path = NULL, *text = NULL, *out = NULL;
 	_cleanup_strv_ char **env = NULL;
 	int r = str_fmt(&path, "%s/%u.%s", ve->host->confdir, ve->id, action);
 
@@ -116,12 +113,5 @@ int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e)
 	r = ve_script(ve, text, env, TIMEOUT_MS, &out, e);
 	if (r < 0)
 		return vz_wrap_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "action script %s", path);
-	if (r == 0)
-		return 0;
-	last_line(out);
-	if (str_escape(&safe, out) < 0)
-		safe = NULL;
-	return vz_fail_exit(e, -ECANCELED, VZ_EXIT_ACTION_SCRIPT,
-			    "action script %s failed inside with %d: %s", path, status_code(r),
-			    safe ? safe : "");
+	return r == 0 ? 0 : refused(path, " inside", out, r, e);
 }

@@ -251,10 +251,15 @@ int mnt_root_umount(const char *target, struct vz_error *e)
 int mnt_root_clone(const char *target, struct vz_error *e)
 {
 	_cleanup_close_ int fd = os_open_tree(AT_FDCWD, target, OPEN_TREE_CLONE);
+	struct mount_attr private = { .propagation = OS_MS_PRIVATE };
 	int r;
 
 	if (fd < 0)
 		return vz_fail(e, fd, "clone the root mounted at %s", target);
+	/* a host whose mounts are shared, as systemd's are: else what the VE mounts appears there */
+	r = os_mount_setattr(fd, "", AT_EMPTY_PATH, &private);
+	if (r < 0)
+		return vz_fail(e, r, "detach the VE's view of %s from the host's", target);
 	/* nodev stays: device nodes that came with a template or were planted on disk are inert */
 	r = os_mount_attr(fd, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1, false);
 	if (r < 0)

@@ -50,6 +50,9 @@ static int enter_tree(const struct tm_confine *c)
 	struct mount_attr a = { .propagation = MS_PRIVATE };
 	int r = os_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &a);
 
+	/* cloned of a shared mount, as systemd makes them, it is a peer of the host's still */
+	if (r >= 0)
+		r = os_mount_setattr(c->tree, "", AT_EMPTY_PATH, &a);
 	if (r >= 0)
 		r = os_move_mount(c->tree, "", AT_FDCWD, c->dir, MOVE_MOUNT_F_EMPTY_PATH);
 	if (r < 0)

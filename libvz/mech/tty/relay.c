@@ -107,10 +107,61 @@ static void flow_drain(struct flow *f)
 	}
 }
 
+/* What a terminal or a supervisor tells us is meant for the command, which is in a session of its own. */
+static int signals_take(sigset_t *old)
+{
+	static const int forwarded[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+	struct sigaction sa;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		/* ignored, as by nohup or '&': stays so */
+		if (sigaction(forwarded[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+			sigaddset(&set, forwarded[i]);
+	if (pthread_sigmask(SIG_BLOCK, &set, old) != 0)
+		return -EINVAL;
+	return RET_NERRNO(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+static void signal_forward(int sigfd, int pidfd)
+{
+	struct signalfd_siginfo si;
+
+	if (read(sigfd, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		IGNORE(os_pidfd_kill_group(pidfd, (int)si.ssi_signo));
+}
+
+static int relay_pipes(struct flow *f, int pidfd, int sigfd)
+{
+	for (;;) {
+		struct pollfd p[5];
+
+		for (size_t i = 0; i < 3; i++)
+			flow_poll(&f[i], &p[i]);
+		/* a command that closed its stdin wants no more of ours */
+		p[3] = (struct pollfd){ .fd = pidfd, .events = POLLIN };
+		p[4] = (struct pollfd){ .fd = sigfd, .events = POLLIN };
+		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (p[4].revents)
+			signal_forward(sigfd, pidfd);
+		for (size_t i = 0; i < 3; i++)
+			flow_step(&f[i], &p[i]);
+		if (p[3].revents)
+			return 0;
+	}
+}
+
 int tty_relay_pipes(int pidfd, int in, int out, int err, struct vz_error *e)
 {
 	_cleanup_free_ struct flow *f = calloc(3, sizeof(*f));
-	int r = 0;
+	_cleanup_close_ int sigfd = -EBADF;
+	sigset_t old;
+	int r;
 
 	if (!f) {
 		(void)safe_close(in);
@@ -121,24 +172,12 @@ int tty_relay_pipes(int pidfd, int in, int out, int err, struct vz_error *e)
 	f[0].src = STDIN_FILENO, f[0].dst = in, f[0].own_dst = true;
 	f[1].src = out, f[1].dst = STDOUT_FILENO, f[1].own_src = true;
 	f[2].src = err, f[2].dst = STDERR_FILENO, f[2].own_src = true;
-	for (;;) {
-		struct pollfd p[4];
-
-		for (size_t i = 0; i < 3; i++)
-			flow_poll(&f[i], &p[i]);
-		/* a command that closed its stdin wants no more of ours */
-		p[3] = (struct pollfd){ .fd = pidfd, .events = POLLIN };
-		if (poll(p, ARRAY_SIZE(p), -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			r = vz_fail(e, -errno, "wait for the command");
-			break;
-		}
-		for (size_t i = 0; i < 3; i++)
-			flow_step(&f[i], &p[i]);
-		if (p[3].revents)
-			break;
-	}
+	(void)pthread_sigmask(SIG_SETMASK, NULL, &old);
+	/* without the signals a command is still served */
+	sigfd = signals_take(&old);
+	r = relay_pipes(f, pidfd, sigfd);
+	if (r < 0)
+		r = vz_fail(e, r, "wait for the command");
 	flow_drain(&f[1]);
 	flow_drain(&f[2]);
 	f[0].len = 0;
@@ -146,6 +185,7 @@ int tty_relay_pipes(int pidfd, int in, int out, int err, struct vz_error *e)
 		flow_close_src(&f[i]);
 		flow_close_dst(&f[i]);
 	}
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return r;
 }
 
