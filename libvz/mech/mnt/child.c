@@ -146,22 +146,31 @@ static int mask_one(int rootfd, int src, const struct mask *m, struct vz_error *
 	return r < 0 ? vz_fail(e, r, "mask /%s", m->path) : 0;
 }
 
-static int mask_all(int rootfd, bool privileged, struct vz_error *e)
+/*
+ * Once the VE's root is / . Linux clones mounts only where they are attached (before 6.15 also our own
+ * detached ones), so the source stands on a directory of our own making meanwhile.
+ */
+static int mask_all(bool privileged, struct vz_error *e)
 {
-	_cleanup_close_ int src = mask_source(e);
+	static const char stand[] = "/dev/mqueue";
+	_cleanup_close_ int root = os_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, 0);
+	_cleanup_close_ int src = root < 0 ? root : mask_source(e);
+	int r = src;
 
-	if (src < 0)
-		return src;
-	for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
-		int r;
-
-		if (masks[i].privileged_only && !privileged)
-			continue;
-		r = mask_one(rootfd, src, &masks[i], e);
+	if (root < 0)
+		return vz_fail(e, root, "open the container's root");
+	if (r >= 0) {
+		r = os_move_mount(src, "", AT_FDCWD, stand, 0);
 		if (r < 0)
-			return r;
+			return vz_fail(e, r, "attach the masks at %s", stand);
 	}
-	return 0;
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(masks); i++)
+		if (privileged || !masks[i].privileged_only)
+			r = mask_one(root, src, &masks[i], e);
+	if (r < 0)
+		return r;
+	r = os_umount(stand, OS_UMOUNT_NOFOLLOW | OS_MNT_DETACH);
+	return r < 0 ? vz_fail(e, r, "detach the masks from %s", stand) : 0;
 }
 
 /*
@@ -279,8 +288,8 @@ int mnt_child_setup(const struct mnt_child_conf *c, int console[2], struct vz_er
 	if (r >= 0)
 		r = setup_dev(c, console, e);
 	if (r >= 0)
-		r = mask_all(c->rootfd, c->privileged, e);
-	if (r >= 0)
 		r = pivot(c->rootfd, e);
+	if (r >= 0)
+		r = mask_all(c->privileged, e);
 	return r;
 }
