@@ -5,6 +5,8 @@
  * Create: the configuration is written first, the private area is built beside
  * its place and renamed into it last.  That rename is the commit: killed before, the
  * VE does not exist and create can be repeated; killed after, it exists whole.
+ * CTID.creating beside the configuration says that it is the work of a create that
+ * did not get there, and nobody's yet.
  * Destroy is the mirror: the private area is renamed away first, then the rest.
  */
 #include "ve/ve.h"
@@ -59,6 +61,36 @@ static int set_text(struct ve_config *c, const struct host_config *h, const char
 	return param_parse_file(c, h, param_by_key(key), value, FROM_CLI, e);
 }
 
+static int marker_path(const struct ve *ve, char **ret)
+{
+	return str_fmt(ret, "%s/%u.creating", ve->host->confdir, ve->id);
+}
+
+static int set_marker(const struct ve *ve, struct vz_error *e)
+{
+	_cleanup_free_ char *path = NULL;
+	int r = marker_path(ve, &path);
+
+	if (r >= 0)
+		r = os_replace_file_volatile(path, "", 0, 0600);
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_SAVE, "make %s", path ? path : "a marker") : 0;
+}
+
+static bool has_marker(const struct ve *ve)
+{
+	_cleanup_free_ char *path = NULL;
+
+	return marker_path(ve, &path) >= 0 && os_exists(path);
+}
+
+static void clear_marker(const struct ve *ve)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (marker_path(ve, &path) >= 0)
+		(void)unlink(path);
+}
+
 /* Sample, ids and the options of create: the whole configuration, saved before anything else exists. */
 static int make_config(struct ve *ve, const char *ostemplate, const char *config,
 		       const struct vz_changes *ch, bool *ret_new, struct vz_error *e)
@@ -76,6 +108,8 @@ static int make_config(struct ve *ve, const char *ostemplate, const char *config
 	if (ve->have_conf)
 		log_warn(ve->log, "The configuration file of CT %u exists and is kept", ve->id);
 	else
+		r = set_marker(ve, e);
+	if (*ret_new && r >= 0)
 		r = ve_config_from_sample(ve->host, ve->id, sample, e);
 	if (*ret_new && r < 0)
 		return r;
@@ -127,6 +161,7 @@ static int make_config_locked(struct ve *ve, const char *ostemplate, const char 
 
 	if (r >= 0)
 		r = make_config(ve, ostemplate, config, ch, ret_new, e);
+	fault_point("create", "name");
 	if (r >= 0 && ve->conf.name)
 		r = name_set(ve->host, ve->id, NULL, ve->conf.name, e);
 	return r;
@@ -140,6 +175,16 @@ static void undo_config(const struct ve *ve)
 		IGNORE(name_set(ve->host, ve->id, ve->conf.name, "", NULL));
 	if (ve_config_path(ve->host, ve->id, &path) >= 0)
 		(void)unlink(path);
+	clear_marker(ve);
+}
+
+/* A configuration that a killed create made goes before it is taken for the administrator's. */
+static int forget_killed(struct ve *ve, struct vz_error *e)
+{
+	if (!has_marker(ve))
+		return 0;
+	undo_config(ve);
+	return ve_reload(ve, e);
 }
 
 static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
@@ -156,10 +201,16 @@ static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
 			(void)vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s",
 					   ve->conf.root);
 	}
-	if (r >= 0)
+	fault_point("create", "commit");
+	if (r >= 0) {
+		/* before the rename: a marker must never say that a whole VE is nobody's */
+		clear_marker(ve);
 		r = commit_area(&ve->conf, tmp, e);
-	if (r < 0 && tmp)
+	}
+	if (r < 0 && tmp) {
 		IGNORE(os_rm_rf_at(AT_FDCWD, tmp));
+		(void)rmdir(ve->conf.root);
+	}
 	return r;
 }
 
@@ -179,6 +230,8 @@ int ve_create(struct ve *ve, const char *ostemplate, const char *config,
 	if (r >= 0)
 		r = str_set(&m.ostemplate, ostemplate);
 	fault_point("create", "config");
+	if (r >= 0)
+		r = forget_killed(ve, e);
 	if (r >= 0)
 		r = make_config_locked(ve, ostemplate, config, ch, &new_conf, e);
 	if (r >= 0)

@@ -77,6 +77,23 @@ static int remove_area(const struct ve *ve, struct vz_error *e)
 	return 0;
 }
 
+/* What a killed create left beside the places of the whole things. */
+static int remove_unfinished(const struct ve *ve, struct vz_error *e)
+{
+	_cleanup_free_ char *tmp = NULL, *marker = NULL;
+	int r = str_fmt(&tmp, "%s.tmp", ve->conf.private);
+
+	if (r >= 0)
+		r = str_fmt(&marker, "%s/%u.creating", ve->host->confdir, ve->id);
+	if (r >= 0)
+		r = os_rm_rf_at(AT_FDCWD, tmp);
+	if (r < 0)
+		return vz_fail_exit(e, r, VZ_EXIT_DELETE, "remove %s",
+				    tmp ? tmp : ve->conf.private);
+	(void)unlink(marker);
+	return 0;
+}
+
 static int retire_files(const struct ve *ve, struct vz_error *e)
 {
 	for (size_t i = ARRAY_SIZE(scripts); i-- > 0;) {
@@ -119,6 +136,8 @@ int ve_destroy(struct ve *ve, struct vz_error *e)
 	r = ve_cleanup(ve, true, e); /* what a killed start left */
 	if (r >= 0)
 		r = remove_area(ve, e);
+	if (r >= 0)
+		r = remove_unfinished(ve, e);
 	if (r < 0)
 		return r;
 	remove_dump(ve);

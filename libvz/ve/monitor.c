@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #define REBOOT_LOCK_MS (24 * 3600 * 1000)
+#define LOCK_RETRY_MS  50
 
 /* Monitor to front, until FRONT_DONE or FRONT_FAIL ends the conversation. */
 enum front_what { FRONT_LOG = 1, FRONT_DONE, FRONT_FAIL };
@@ -90,13 +91,32 @@ static bool still_ours(const struct start_op *op)
 	       s.monitor_start == op->state.monitor_start && s.started_ms == op->state.started_ms;
 }
 
+/*
+ * The lock, as long as the VE is ours to look after: a command that took it down
+ * meanwhile must not find the lock it just released held by us.
+ */
+static int lock_ours(const struct start_op *op, const char *verb)
+{
+	uint64_t end = os_now_ms() + REBOOT_LOCK_MS;
+	int lock;
+
+	for (;;) {
+		if (!still_ours(op))
+			return -ESRCH;
+		lock = ve_lock(op->ve, verb, 0, NULL);
+		if (lock != -EAGAIN || os_now_ms() >= end)
+			return lock;
+		(void)poll(NULL, 0, LOCK_RETRY_MS);
+	}
+}
+
 /* Init ended on its own: take the VE down; true when it is to be started again. */
 static bool after_init(struct start_op *op, int status)
 {
 	/* reboot(2) in a pid namespace ends its init with SIGHUP for a restart, SIGINT for halt */
 	bool again = WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
 	struct vz_error e = { 0 };
-	int lock = ve_lock(op->ve, again ? "reboot" : "halt", REBOOT_LOCK_MS, &e);
+	int lock = lock_ours(op, again ? "reboot" : "halt");
 
 	if (lock < 0)
 		return false;
@@ -153,9 +173,11 @@ static _Noreturn void monitor(struct start_op *op, int lock_fd)
 	op->front_gone = front_gone;
 	r = start_run(op, &e);
 	start_op_done(op);
-	front_end(op, r < 0 ? &e : NULL);
 	/* the front's copy of the lock goes on guarding what the command still does */
-	(void)safe_close(lock_fd);
+	if (front_gone(op))
+		ve_unlock(op->ve, &lock_fd);
+	lock_fd = safe_close(lock_fd);
+	front_end(op, r < 0 ? &e : NULL);
 	if (r < 0)
 		_exit(1);
 	op->ve->log = NULL;

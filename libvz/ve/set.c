@@ -34,27 +34,26 @@ static int check_addresses(const struct ve *ve, const struct ve_config *new, str
 	return 0;
 }
 
-static int rename_ve(const struct ve *ve, const struct ve_config *new, struct vz_error *e)
+/* A name is taken once it stands in a file: the lock is held until it does. */
+static int save_renamed(const struct ve *ve, const struct ve_config *new, struct vz_error *e)
 {
 	_cleanup_close_ int lock = host_lock(ve->host, e);
+	int r = lock;
 
-	if (lock < 0)
-		return lock;
-	return name_set(ve->host, ve->id, ve->conf.name, new->name ? new->name : "", e);
+	if (r >= 0)
+		r = name_set(ve->host, ve->id, ve->conf.name, new->name ? new->name : "", e);
+	if (r < 0)
+		return r;
+	r = ve_save_conf(ve, new, e);
+	if (r < 0)
+		IGNORE(name_set(ve->host, ve->id, new->name, ve->conf.name ? ve->conf.name : "",
+				NULL));
+	return r;
 }
 
 static int save(struct ve *ve, const struct ve_config *new, unsigned int groups, struct vz_error *e)
 {
-	bool renamed = groups & 1U << APPLY_NAME;
-	int r = renamed ? rename_ve(ve, new, e) : 0;
-
-	if (r >= 0) {
-		r = ve_save_conf(ve, new, e);
-		if (r < 0 && renamed)
-			IGNORE(name_set(ve->host, ve->id, new->name,
-					ve->conf.name ? ve->conf.name : "", NULL));
-	}
-	return r;
+	return groups & 1U << APPLY_NAME ? save_renamed(ve, new, e) : ve_save_conf(ve, new, e);
 }
 
 static int check(const struct ve *ve, const struct ve_config *new, unsigned int groups,

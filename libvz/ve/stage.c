@@ -36,6 +36,7 @@ static int downs(const struct stages *s, size_t n, void *op, struct vz_error *e)
 
 		if (!st->down)
 			continue;
+		fault_point(s->verb, st->name);
 		q = st->down(op, r < 0 ? &later : e);
 		if (q < 0 && r >= 0)
 			r = vz_wrap(e, q, "%s", st->name);
@@ -67,5 +68,8 @@ int stages_up(const struct stages *s, void *op, struct vz_error *e)
 
 int stages_down(const struct stages *s, void *op, struct vz_error *e)
 {
-	return downs(s, s->n, op, e);
+	int r = downs(s, s->n, op, e);
+
+	fault_point(s->verb, "done");
+	return r;
 }

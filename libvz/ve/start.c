@@ -43,7 +43,7 @@ static int state_down(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 
-	return state_remove(op->ve, e);
+	return op->keep_state ? 0 : state_remove(op->ve, e);
 }
 
 static int mount_up(void *p, struct vz_error *e)
@@ -293,15 +293,26 @@ void start_op_done(struct start_op *op)
 	op->cg_ve = safe_close(op->cg_ve);
 }
 
-int ve_cleanup(const struct ve *ve, bool umount, struct vz_error *e)
+static int clean(const struct ve *ve, bool keep_mount, bool keep_state, struct vz_error *e)
 {
 	struct start_op op;
 	int r;
 
 	/* the downs only read the VE */
 	start_op_init(&op, (struct ve *)(uintptr_t)ve, 0);
-	op.keep_mount = !umount;
+	op.keep_mount = keep_mount;
+	op.keep_state = keep_state;
 	r = stages_down(&stop_stages, &op, e);
 	start_op_done(&op);
 	return r;
+}
+
+int ve_cleanup(const struct ve *ve, bool umount, struct vz_error *e)
+{
+	return clean(ve, !umount, false, e);
+}
+
+int ve_end_processes(const struct ve *ve, struct vz_error *e)
+{
+	return clean(ve, true, true, e);
 }

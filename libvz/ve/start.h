@@ -10,6 +10,7 @@ struct start_op {
 	struct ve *ve;
 	unsigned int flags;
 	bool keep_mount; /* downs leave the root mounted */
+	bool keep_state; /* downs leave the record: there is more to take down */
 	bool hold;	 /* pid 1 stays before its exec: work in a stopped VE */
 	bool (*front_gone)(struct start_op *op); /* the command that asked for us died */
 	int front;

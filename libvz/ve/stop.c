@@ -50,28 +50,44 @@ static int orderly(const struct ve *ve, int init, struct vz_error *e)
 	return 0;
 }
 
+/*
+ * What a killed start or stop, or a VE that died with its monitor, left is taken
+ * down all the same; a root that was mounted on purpose has no record beside it and stays.
+ */
+static int stop_remains(const struct ve *ve, unsigned int flags, struct vz_error *e)
+{
+	struct ve_state s;
+	bool interrupted = state_read(ve, &s) >= 0;
+	int r = ve_cleanup(ve, interrupted && !(flags & STOP_SKIP_UMOUNT), e);
+
+	if (r < 0)
+		return vz_wrap_exit(e, r, VZ_EXIT_STOP, "clean up");
+	log_info(ve->log, "Unable to stop: container is not running");
+	return 0;
+}
+
 int ve_stop(struct ve *ve, unsigned int flags, struct vz_error *e)
 {
 	_cleanup_close_ int init = state_open_init(ve, NULL);
 	int r;
 
-	if (init < 0) {
-		/* what a killed start or a VE that died alone left is taken down all the same */
-		r = ve_cleanup(ve, false, e);
-		if (r < 0)
-			return vz_wrap_exit(e, r, VZ_EXIT_STOP, "clean up");
-		log_info(ve->log, "Unable to stop: container is not running");
-		return 0;
-	}
+	if (init < 0)
+		return stop_remains(ve, flags, e);
 	log_info(ve->log, "Stopping container ...");
 	if (!(flags & STOP_FAST)) {
 		r = orderly(ve, init, e);
 		if (r < 0)
 			return r;
 	}
-	r = ve_cleanup(ve, false, e);
+	r = ve_end_processes(ve, e);
 	if (r < 0)
 		return vz_wrap_exit(e, r, VZ_EXIT_STOP, "Unable to stop container");
 	log_info(ve->log, "Container was stopped");
-	return flags & STOP_SKIP_UMOUNT ? 0 : ve_umount_root(ve, e);
+	if (!(flags & STOP_SKIP_UMOUNT)) {
+		r = ve_umount_root(ve, e);
+		if (r < 0)
+			return r;
+	}
+	fault_point("stop", "umounted");
+	return state_remove(ve, e);
 }

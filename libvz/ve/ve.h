@@ -140,6 +140,8 @@ enum { STOP_FAST = 1, STOP_SKIP_UMOUNT = 2 };
 int ve_stop(struct ve *ve, unsigned int flags, struct vz_error *e) _must_check_;
 /* Kill what is left and take everything down, whatever state it is in. */
 int ve_cleanup(const struct ve *ve, bool umount, struct vz_error *e) _must_check_;
+/* The same but for the mount and the record; the record says that the rest is still to be done. */
+int ve_end_processes(const struct ve *ve, struct vz_error *e) _must_check_;
 struct vz_changes;
 int ve_create(struct ve *ve, const char *ostemplate, const char *config,
 	      const struct vz_changes *ch, struct vz_error *e) _must_check_;

@@ -77,6 +77,7 @@ ve_destroy() {
 	for id; do
 		[ -e "/etc/vz/conf/$id.conf" ] || [ -d "/vz/private/$id" ] || continue
 		timeout 60 vzctl stop "$id" --fast >/dev/null 2>&1 3>&- || true
+		timeout 60 vzctl umount "$id" >/dev/null 2>&1 3>&- || true
 		timeout 60 vzctl destroy "$id" 3>&- || true
 	done
 }
