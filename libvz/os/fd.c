@@ -144,15 +144,38 @@ int os_fsync_dir(const char *path)
 	return RET_NERRNO(fsync(fd));
 }
 
+/* A file without a name in path's directory: killed while it is written, it leaves nothing. */
+static int open_nameless(const char *path, mode_t mode)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+
+	return dir ? os_openat(AT_FDCWD, dir, O_WRONLY | O_TMPFILE, mode, 0) : -ENOMEM;
+}
+
+static int give_name(int fd, const char *name)
+{
+	char self[32];
+
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return RET_NERRNO(linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW));
+}
+
 static int replace_file(const char *path, const void *data, size_t len, mode_t mode, bool durable)
 {
 	_cleanup_free_ char *tmp = NULL;
 	_cleanup_close_ int fd = -EBADF;
+	bool nameless = false;
 	int r = temp_name(path, &tmp);
 
 	if (r < 0)
 		return r;
-	fd = os_openat(AT_FDCWD, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, 0);
+	/* what lives on tmpfs goes with its directory: not worth another system call */
+	if (durable)
+		fd = open_nameless(path, mode);
+	nameless = fd >= 0;
+	if (fd < 0)
+		fd = os_openat(AT_FDCWD, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode, 0);
 	if (fd < 0)
 		return fd;
 	r = RET_NERRNO(fchmod(fd, mode));
@@ -160,6 +183,8 @@ static int replace_file(const char *path, const void *data, size_t len, mode_t m
 		r = os_write_all(fd, data, len);
 	if (r >= 0 && durable)
 		r = RET_NERRNO(fsync(fd));
+	if (r >= 0 && nameless)
+		r = give_name(fd, tmp);
 	if (r >= 0)
 		r = RET_NERRNO(rename(tmp, path));
 	if (r < 0) {

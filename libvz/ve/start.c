@@ -255,13 +255,19 @@ static int exec_up(void *p, struct vz_error *e)
 	return op->hold ? 0 : spawn_go(&op->spawn, e);
 }
 
+/* clang-format off */
 static const struct stage table[] = {
-	{ "clean", clean_up, NULL },	   { "state", state_up, state_down },
-	{ "mount", mount_up, mount_down }, { "cgroup", cgroup_up, cgroup_down },
-	{ "spawn", spawn_up, spawn_down }, { "net", net_stage_up, net_stage_down },
-	{ "publish", publish_up, NULL },   { "scripts", scripts_up, NULL },
+	{ "clean", clean_up, NULL },
+	{ "state", state_up, state_down },
+	{ "mount", mount_up, mount_down },
+	{ "cgroup", cgroup_up, cgroup_down },
+	{ "spawn", spawn_up, spawn_down },
+	{ "net", net_stage_up, net_stage_down },
+	{ "publish", publish_up, NULL },
+	{ "scripts", scripts_up, NULL },
 	{ "exec", exec_up, NULL },
 };
+/* clang-format on */
 
 static bool interrupted(void *p)
 {
