@@ -16,11 +16,11 @@ check-root: all $(UNIT)
 #? make check-vm        bats tests that need all of cgroup v2, in a vm node
 check-vm: all
 	@O=$(O) tests/run --summary check-vm --vm $(FILES)
-#? make test            everything: lint, analysers, unit, fuzz, bats plain, in an ns node and in a vm node
+#? make test            everything: lint, unit, fuzz, bats plain, in an ns node and in a vm node
 test: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
 test: all $(UNIT) $(FUZZ) $(WORKLOADS)
 	@O=$(O) CC='$(CC)' tests/run --summary test \
-		--lint --analyze --unit --fuzz --plain --bed --unit-root --ns --vm
+		--lint --unit --fuzz --plain --bed --unit-root --ns --vm
 #? make lint            tests/lint: every rule that a program can check
 lint: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
 lint: all
