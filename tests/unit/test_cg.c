@@ -151,7 +151,7 @@ static int try_device(int cgfd, char type, unsigned int major, unsigned int mino
 		char path[64];
 		int fd;
 
-		(void)snprintf(path, sizeof(path), "/tmp/vz-test-dev.%d", (int)getpid());
+		(void)snprintf(path, sizeof(path), "/dev/vz-test-dev.%d", (int)getpid());
 		if (mknod(path, (type == 'b' ? S_IFBLK : S_IFCHR) | 0600, makedev(major, minor)) <
 		    0)
 			_exit(200);
