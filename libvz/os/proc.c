@@ -50,7 +50,8 @@ int os_pidfd_kill(int pidfd, int sig)
 
 int os_pidfd_kill_group(int pidfd, int sig)
 {
-	return RET_NERRNO(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, PIDFD_SIGNAL_PROCESS_GROUP));
+	return RET_NERRNO(
+		syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, PIDFD_SIGNAL_PROCESS_GROUP));
 }
 
 uint64_t os_now_ms(void)

@@ -10,6 +10,7 @@
  */
 #include "ve/spawn.h"
 
+#include "base/str.h"
 #include "mech/mnt/mnt.h"
 #include "os/os.h"
 #include "ve/child.h"
@@ -251,19 +252,29 @@ static int say_go(int sock, struct vz_error *e)
 	return r < 0 ? vz_fail(e, r, "let the container's first process go on") : 0;
 }
 
+/* "NAME secs nsecs": minus now, with nanoseconds counted upwards as the kernel wants them. */
+static void add_offset(struct str *s, const char *name, const struct timespec *now)
+{
+	bool part = now->tv_nsec > 0;
+
+	str_addf(s, "%s -%lld %ld\n", name, (long long)now->tv_sec + part,
+		 part ? 1000000000L - now->tv_nsec : 0L);
+}
+
 /* The VE's monotonic and boot clocks begin at its start. */
 static int write_time_offsets(pid_t starter, struct vz_error *e)
 {
 	struct timespec mono, boot;
-	char path[64], text[128];
+	_cleanup_str_ struct str text = { 0 };
+	char path[64];
 	int r;
 
 	if (clock_gettime(CLOCK_MONOTONIC, &mono) < 0 || clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
 		return vz_fail(e, -errno, "read the clocks");
 	(void)snprintf(path, sizeof(path), "/proc/%d/timens_offsets", starter);
-	(void)snprintf(text, sizeof(text), "monotonic -%lld 0\nboottime -%lld 0\n",
-		       (long long)mono.tv_sec, (long long)boot.tv_sec);
-	r = os_write_file_at(AT_FDCWD, path, text);
+	add_offset(&text, "monotonic", &mono);
+	add_offset(&text, "boottime", &boot);
+	r = text.failed ? -ENOMEM : os_write_file_at(AT_FDCWD, path, text.p);
 	return r < 0 ? vz_fail(e, r, "set the container's clocks") : 0;
 }
 
