@@ -361,7 +361,11 @@ vzpid_init() { sed -n 's/^init=//p' "/run/vz/$1/state"; }
 	vz set "$CT" --onboot yes --bootorder 1 --save
 	vz set "$(ctid 1)" --onboot yes --bootorder 5 --save
 	vz set "$(ctid 2)" --onboot no --save
+	# one at a time, so that the order shows
+	cp /etc/vz/vz.conf "$BATS_TEST_TMPDIR/vz.conf"
+	echo 'VE_PARALLEL="1"' >>/etc/vz/vz.conf
 	vz boot
+	cp "$BATS_TEST_TMPDIR/vz.conf" /etc/vz/vz.conf
 	ve_status "$CT" "exist mounted running"
 	ve_status "$(ctid 1)" "exist mounted running"
 	ve_status "$(ctid 2)" "exist unmounted down"
