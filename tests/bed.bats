@@ -5,6 +5,7 @@
 
 # shellcheck disable=SC2016,SC2094 # expanded in the node; cmp only reads
 bats_require_minimum_version 1.8.0
+load lib/requires
 
 setup_file() {
 	[ "$EUID" -eq 0 ] || {
