@@ -224,6 +224,20 @@ int os_mkdir_p(const char *path, mode_t mode)
 	return 0;
 }
 
+int os_mkdir_private(const char *path)
+{
+	struct stat st;
+	int r = os_mkdir_p(path, 0700);
+
+	if (r >= 0)
+		r = RET_NERRNO(lstat(path, &st));
+	if (r < 0)
+		return r;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	return st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH)) ? 0 : -EPERM;
+}
+
 #define RM_DEPTH_MAX 2048
 
 static int rm_entry(int dirfd, const char *name, unsigned int depth);

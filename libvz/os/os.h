@@ -39,6 +39,8 @@ int os_replace_file_volatile(const char *path, const void *data, size_t len, mod
 int os_fsync_dir(const char *path) _must_check_;
 int os_write_all(int fd, const void *data, size_t len) _must_check_;
 int os_mkdir_p(const char *path, mode_t mode) _must_check_;
+/* The same with mode 0700; a link (-ENOTDIR), or a directory others own or may write to (-EPERM), is refused. */
+int os_mkdir_private(const char *path) _must_check_;
 /* Remove a tree beneath dirfd without following links or crossing mounts; absent is fine. */
 int os_rm_rf_at(int dirfd, const char *name) _must_check_;
 bool os_exists(const char *path);

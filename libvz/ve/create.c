@@ -195,12 +195,8 @@ static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
 	if (r >= 0)
 		r = build_area(ve, tmp, m, e);
 	fault_point("create", "area");
-	if (r >= 0) {
-		r = os_mkdir_p(ve->conf.root, 0700);
-		if (r < 0)
-			(void)vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s",
-					   ve->conf.root);
-	}
+	if (r >= 0)
+		r = ve_make_root(ve, e);
 	fault_point("create", "commit");
 	if (r >= 0) {
 		/* before the rename: a marker must never say that a whole VE is nobody's */

@@ -125,7 +125,7 @@ int ve_lock(const struct ve *ve, const char *verb, int timeout_ms, struct vz_err
 	int r = lock_path(ve, &path), fd = -EBADF;
 
 	if (r >= 0)
-		r = os_mkdir_p(ve->host->lockdir, 0700);
+		r = os_mkdir_private(ve->host->lockdir);
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_NO_LOCKDIR, "make LOCKDIR %s", ve->host->lockdir);
 	for (unsigned int i = 0;; i++) {
@@ -164,7 +164,7 @@ int host_lock(const struct host_config *h, struct vz_error *e)
 	int r = str_fmt(&path, "%s/vz.lck", h->lockdir);
 
 	if (r >= 0)
-		r = os_mkdir_p(h->lockdir, 0700);
+		r = os_mkdir_private(h->lockdir);
 	if (r >= 0)
 		r = fd = os_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, 0);
 	if (r >= 0)

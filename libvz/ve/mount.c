@@ -67,6 +67,32 @@ int meta_write(const char *private, const struct ve_meta *m, struct vz_error *e)
 	return conf_file_save(f, path, e);
 }
 
+/*
+ * The mount point's parent is for the host's root only: the mount point itself wears
+ * the mode of the VE's /, and setuid files in there must stay out of users' reach.
+ */
+int ve_make_root(const struct ve *ve, struct vz_error *e)
+{
+	_cleanup_free_ char *parent = strdup(ve->conf.root);
+	char *slash = parent ? strrchr(parent, '/') : NULL;
+	struct stat st;
+	int r = parent ? 0 : -ENOMEM;
+
+	if (slash && slash != parent) {
+		*slash = '\0';
+		r = os_mkdir_p(parent, 0700);
+		if (r >= 0 && stat(parent, &st) == 0 && st.st_mode & S_IXOTH)
+			log_warn(
+				ve->log,
+				"%s is open to every user of the host, and so are containers' files: chmod 700 %s",
+				parent, parent);
+	}
+	if (r >= 0)
+		r = os_mkdir_p(ve->conf.root, 0700);
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s", ve->conf.root)
+		     : 0;
+}
+
 static int mount_prepare(const struct ve *ve, struct ve_meta *m, char **ret_lower,
 			 struct vz_error *e)
 {
@@ -85,10 +111,7 @@ static int mount_prepare(const struct ve *ve, struct ve_meta *m, char **ret_lowe
 	r = tm_lower(ve->host->template, m->lower, ret_lower, e);
 	if (r < 0)
 		return vz_wrap_exit(e, r, VZ_EXIT_MOUNT, "template of CT %u", ve->id);
-	/* the mount point's parent is for the host only: setuid files of VEs stay out of reach */
-	r = os_mkdir_p(ve->conf.root, 0700);
-	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_CREATE_ROOT, "make mount point %s", ve->conf.root)
-		     : 0;
+	return ve_make_root(ve, e);
 }
 
 int ve_mount_root(const struct ve *ve, struct vz_error *e)

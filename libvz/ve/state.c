@@ -85,7 +85,7 @@ int state_write(const struct ve *ve, const struct ve_state *s, struct vz_error *
 	if (r >= 0)
 		r = state_dir(ve, &dir);
 	if (r >= 0)
-		r = os_mkdir_p(dir, 0700);
+		r = os_mkdir_private(dir);
 	if (r >= 0)
 		r = str_fmt(&text,
 			    "init=%d\ninit_start=%llu\nmonitor=%d\nmonitor_start=%llu\n"

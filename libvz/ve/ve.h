@@ -96,6 +96,8 @@ struct ve_meta {     /* PRIVATE/meta */
 int meta_read(const char *private, struct ve_meta *ret, struct vz_error *e) _must_check_;
 int meta_write(const char *private, const struct ve_meta *m, struct vz_error *e) _must_check_;
 void meta_done(struct ve_meta *m);
+/* The directory that the root is mounted on, in a parent that only the host's root passes. */
+int ve_make_root(const struct ve *ve, struct vz_error *e) _must_check_;
 int ve_mount_root(const struct ve *ve, struct vz_error *e)
 	_must_check_; /* with scripts; mounted: no-op */
 int ve_umount_root(const struct ve *ve, struct vz_error *e)

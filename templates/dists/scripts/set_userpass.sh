@@ -10,6 +10,10 @@ case $user in
 '' | -* | *[!A-Za-z0-9._-]*) fail "bad user name" ;;
 esac
 
+for file in /etc/passwd /etc/shadow; do
+	[ -f "$file" ] || fail "$file is no plain file"
+done
+
 known() {
 	while IFS=: read -r name _; do
 		[ "$name" != "$user" ] || return 0
