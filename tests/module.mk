@@ -11,10 +11,10 @@ WORKLOADS := $(patsubst %.c,$(O)/%,$(wildcard tests/workload/*.c))
 check: all $(UNIT) $(FUZZ)
 	@O=$(O) tests/run --summary check --unit --fuzz --plain
 #? make check-root      unit tests as root, bats tests in an ns node; FILES="tests/101-x.bats" narrows
-check-root: all $(UNIT)
+check-root: all $(UNIT) $(WORKLOADS)
 	@O=$(O) tests/run --summary check-root --unit-root --ns $(FILES)
 #? make check-vm        bats tests that need all of cgroup v2, in a vm node
-check-vm: all
+check-vm: all $(WORKLOADS)
 	@O=$(O) tests/run --summary check-vm --vm $(FILES)
 #? make test            everything: lint, unit, fuzz, bats plain, in an ns node and in a vm node
 test: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
@@ -49,7 +49,8 @@ fuzz-programs: $(FUZZ)
 workloads: $(WORKLOADS)
 $(WORKLOADS): $(O)/%: %.c
 	$(Q)mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -D_GNU_SOURCE -static -pthread -o $@ $<
+	$(call say,LD,$@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -D_GNU_SOURCE -static -pthread $(WORKLOAD_FLAGS) -o $@ $<
+$(O)/tests/workload/exe_writer: WORKLOAD_FLAGS := -nostdlib -ffreestanding -fno-stack-protector
 #? make fuzz            libFuzzer on every target for FUZZ_SECONDS=20; finds are kept in build-fuzz/
 fuzz:
 	$(Q)$(MAKE) --no-print-directory O=build-fuzz CC=clang FUZZING=1 SAN=address,undefined \
