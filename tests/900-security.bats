@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a hostile root of a VE tries.  Above each test: the defence, and how the test was seen to fail
-# without it ("Without:" names what was taken out of a scratch copy for that).
+# without it ("Without:" names what was taken out of a scratch copy for that).  "Kernel's:" marks the tests whose
+# defence is a check of the kernel's or a second lock, which was not taken out.
 # shellcheck disable=SC2016 # what is in single quotes is expanded inside
 load lib/node
 load lib/tty
@@ -35,7 +36,7 @@ host_mounts() { findmnt -rn -o TARGET,SOURCE,FSTYPE | sort; }
 
 # --- T01: the host's program, executed or opened from inside ---
 
-# os_seal_self. Without: os_seal_self returning 0 at once; the privileged VE got "GOT host program later".
+# os_seal_self. Without: os_seal_self returning 0 at once; the answers were not EROFS.
 @test "T01 a VE that makes vzctl execute inside cannot write to it" {
 	local sum
 	sum=$(sha256sum </usr/sbin/vzctl)
@@ -180,7 +181,7 @@ only_std() {
 
 # --- T06: cgroups ---
 
-# nsdelegate or the owner of ROOT/CTID's files, and the cgroup namespace. Without: chown of the limits' directory.
+# Kernel's: the owner of the limits' files, nsdelegate and the cgroup namespace.
 @test "T06 a VE cannot change its own limits nor leave its cgroup" {
 	vz exec "$CT" 'cd /sys/fs/cgroup; for f in memory.max pids.max cpu.max cgroup.freeze cgroup.kill hugetlb.2MB.max; do
 		[ ! -e $f ] || { echo 1 >$f; } 2>/dev/null && [ -e $f ] && echo "GOT $f"; done
@@ -196,7 +197,7 @@ only_std() {
 
 # --- T08: file handles ---
 
-# seccomp's table (and CAP_DAC_READ_SEARCH of the initial namespace). Without either: ESTALE or ENOSYS instead of EPERM.
+# seccomp's table; and the kernel's: CAP_DAC_READ_SEARCH in the initial namespace.
 @test "T08 open_by_handle_at is not permitted" {
 	local p
 	for p in / /dev /proc /dev/shm; do
@@ -234,7 +235,7 @@ only_std() {
 
 # --- T10: up and out ---
 
-# pivot_root and the detached old root. Without umount2 in pivot(): a second mount on / and the node's tree in the list.
+# pivot_root and the detached old root. Without umount2 in pivot(): no VE starts, its scripts are in the node's own root.
 @test "T10 chroot games end at the VE's root, and no other root is in the namespace" {
 	vz exec3 "$CT" /bin/hostile climb
 	assert_output stays
@@ -292,7 +293,7 @@ only_std() {
 
 # --- T14: what /proc tells ---
 
-# masks of child.c. Without mask_all: kallsyms and timer_list had bytes (or the host's interrupts were listed).
+# masks of child.c. Without mask_all: "GOT interrupts".
 @test "T14 masked files tell nothing" {
 	vz exec "$CT" 'for f in kcore keys key-users timer_list interrupts kallsyms kpagecount kpageflags; do
 		n=$(head -c 64 /proc/$f 2>/dev/null | wc -c); [ "$n" = 0 ] || echo "GOT $f"; done
@@ -319,7 +320,7 @@ only_std() {
 	refute_match '/dev/pts'
 }
 
-# The pty of enter is the VE's. Without: the fds of the caller instead of tty_alloc's.
+# The pty of enter is the VE's own (tty_alloc): by construction, not taken out.
 @test "T17 what is typed into enter's terminal from inside stays inside" {
 	output=$(with_tty 24x80 vzctl enter "$CT" <<-'SAY'
 		tty; hostile tiocsti 'echo in-$((40+2))@$(hostname)'
@@ -345,7 +346,7 @@ only_std() {
 
 # --- T20: who one is inside ---
 
-# os_setgroups0, os_setres*id, sec_caps_apply. Without os_setgroups0: "Groups: 65534 65534"; without set_sets: CapInh 2000.
+# os_setgroups0, os_setres*id, sec_caps_apply. Without os_setgroups0: the caller's groups.
 @test "T20 a command has the VE root's ids, no groups, and the VE's capabilities only" {
 	cmd 0 setpriv --groups 4,5 --inh-caps +net_raw,+sys_time --ambient-caps +net_raw --securebits +no_setuid_fixup \
 		vzctl exec "$CT" 'grep -E "^(Uid|Gid|Groups|Cap|NoNew)" /proc/self/status; /bin/hostile bits'
@@ -388,7 +389,7 @@ only_std() {
 
 # --- T22: our own files ---
 
-# os_mkdir_private, O_NOFOLLOW. Without: the link's target was created, or the state written into it.
+# os_mkdir_private, O_NOFOLLOW. Without: modes differ (the links were not reached).
 @test "T22 locks and state lie in root's own directories; a link in their place is refused" {
 	local d
 	for d in /vz/lock "/run/vz/$CT" "/vz/private/$CT" /vz/template/store /vz/root; do
@@ -418,7 +419,7 @@ only_std() {
 
 # --- T23: files that look like ours ---
 
-# Metadata lies beside fs/, never in it. Without: meta_read on %s/fs/meta; the planted layer was looked for.
+# Metadata lies beside fs/, never in it. Without: meta_read on %s/fs/meta; the restart failed on it.
 @test "T23 what a VE writes into its own tree decides nothing" {
 	ve_start "$(ctid)"
 	local before
@@ -440,7 +441,7 @@ only_std() {
 # sums of what the edits would hit on the node
 host_files() { cat /etc/hosts /etc/hostname /etc/resolv.conf /etc/shadow /etc/passwd "$BATS_TEST_TMPDIR/victim" | sha256sum; }
 
-# Edits are made by the VE's shell in the VE. content() in the scripts: without, a FIFO held "set" for 120 s.
+# Edits are made by the VE's shell in the VE, and content() in the scripts reads plain files only. Not taken out.
 @test "T24 edits in the tree follow no link to the host and do not hang" {
 	echo victim >"$BATS_TEST_TMPDIR/victim"
 	local what sum i=0 f
