@@ -123,6 +123,8 @@ static int cgroup_up(void *p, struct vz_error *e)
 		goto undo;
 	op->cg = r = cg_open(root, ve->id);
 	if (r >= 0)
+		r = cg_apply(op->cg, &cc, CG_ALL, ve->log, e);
+	if (r >= 0)
 		op->cg_ve = r = cg_open_ve(op->cg, e);
 	if (r >= 0)
 		r = device_rules(&ve->conf, &rules, &n);
