@@ -19,7 +19,7 @@ leak_state() {
 		function tests(p) { while (p in parent) { if (mine[p]) return 1; p = parent[p] } return 0 }
 		END {
 			for (i = 1; i <= NR; i++) mine[pid[i]] = what[i] ~ /bats/
-			for (i = 1; i <= NR; i++) if (!tests(pid[i])) print "process" what[i]
+			for (i = 1; i <= NR; i++) if (!tests(pid[i]) && what[i] !~ /^ *\[kworker/) print "process" what[i]
 		}'
 	find /etc/vz/conf /etc/vz/names /vz/private /vz/root /vz/lock /run/vz -mindepth 1 -maxdepth 1 \
 		! -name '*.conf-sample' ! -name '0.conf' ! -name '*.destroyed' ! -name 'seccomp*' ! -name 'cache' ! -name vz.lck 2>/dev/null | sed 's/^/file /'
