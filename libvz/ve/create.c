@@ -98,7 +98,7 @@ static int make_config(struct ve *ve, const char *ostemplate, const char *config
 	_cleanup_free_ char *base_text = NULL;
 	const char *sample = config ? config : ve->host->configfile;
 	uint32_t base;
-	int r;
+	int r = 0;
 
 	*ret_new = !ve->have_conf;
 	if (ve->have_conf && config)
