@@ -17,6 +17,7 @@
 #define CALL_TIMEOUT_MS	 20000
 #define SCOPE_TIMEOUT_MS 5000
 #define SCOPE_NAP_MS	 2
+#define SCOPE_RETRY_MS	 50
 #define MONITOR_DIR	 "monitor"
 
 /* The v2 line of /proc/PID/cgroup, "0::PATH". */
@@ -84,13 +85,37 @@ static int start_scope(const char *scope, uint32_t ctid, pid_t pid, struct vz_er
 		"0",
 		NULL,
 	};
-	r = os_exec((char *const *)(uintptr_t)argv, &opts, &out);
-	if (r == 0)
-		return 0;
+	/* the scope of a VE that was stopped a moment ago lives until its monitor has ended */
+	for (uint64_t end = os_now_ms() + SCOPE_TIMEOUT_MS;;) {
+		r = os_exec((char *const *)(uintptr_t)argv, &opts, &out);
+		if (r == 0)
+			return 0;
+		if (r < 0 || !strstr(out, "already") || os_now_ms() >= end)
+			break;
+		(void)poll(NULL, 0, SCOPE_RETRY_MS);
+		free(TAKE_PTR(out));
+	}
 	if (out)
 		out[strcspn(out, "\n")] = '\0';
 	return vz_fail(e, r < 0 ? r : -EIO, "start %s through systemd: %s", scope,
 		       out && *out ? out : "busctl failed");
+}
+
+/* A monitor that starts its VE again after a reboot sits in the scope already. */
+static bool in_scope(const char *scope, pid_t pid, char **ret_path)
+{
+	_cleanup_free_ char *path = NULL, *leaf = NULL;
+	size_t n, m;
+
+	if (v2_path(pid, &path) < 0 || str_fmt(&leaf, "/%s/" MONITOR_DIR, scope) < 0)
+		return false;
+	n = strlen(path);
+	m = strlen(leaf);
+	if (n < m || strcmp(path + n - m, leaf) != 0)
+		return false;
+	path[n - strlen("/" MONITOR_DIR)] = '\0';
+	*ret_path = TAKE_PTR(path);
+	return true;
 }
 
 /* Until systemd has moved pid: it tells nobody but its D-Bus listeners, hence naps. */
@@ -164,12 +189,15 @@ int cg_systemd_scope(uint32_t ctid, pid_t pid, char **ret_root, struct vz_error 
 	r = str_fmt(&scope, "vz-%u.scope", ctid);
 	if (r < 0)
 		return vz_fail(e, r, "start a scope");
-	r = start_scope(scope, ctid, pid, e);
-	if (r < 0)
-		return r;
-	r = wait_scope(scope, pid, &path);
-	if (r < 0)
-		return vz_fail(e, r, "wait for systemd to move process %d to %s", (int)pid, scope);
+	if (!in_scope(scope, pid, &path)) {
+		r = start_scope(scope, ctid, pid, e);
+		if (r < 0)
+			return r;
+		r = wait_scope(scope, pid, &path);
+		if (r < 0)
+			return vz_fail(e, r, "wait for systemd to move process %d to %s", (int)pid,
+				       scope);
+	}
 	r = mount_of(path, &dir);
 	if (r < 0)
 		return vz_fail(e, r, "find the cgroup of %s (%s)", scope, path);
