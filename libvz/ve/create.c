@@ -15,6 +15,8 @@
 #include "mech/tm/tm.h"
 #include "os/os.h"
 
+#include "build.h"
+
 #include <string.h>
 
 static int area_paths(const struct ve_config *c, char **ret_tmp, struct vz_error *e)
@@ -210,6 +212,70 @@ static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
 	return r;
 }
 
+/* Its words to our log; on failure its last line, which is its error, to e. */
+static int tool_said(const struct ve *ve, char *text, int wstatus, struct vz_error *e)
+{
+	_cleanup_strv_ char **lines = NULL;
+	size_t n;
+
+	if (strv_split(&lines, text, "\n") < 0)
+		return vz_fail(e, -ENOMEM, "read what vztmpl said");
+	n = strv_len(lines);
+	for (size_t i = 0; i + (wstatus != 0) < n; i++)
+		log_info(ve->log, "%s", lines[i]);
+	return wstatus == 0 ? 0
+			    : vz_fail_exit(e, -ECANCELED, VZ_EXIT_TEMPLATE, "import: %s",
+					   n ? lines[n - 1] : "vztmpl failed");
+}
+
+/*
+ * An archive that has to be imported first is vztmpl's to unpack: what knows archives
+ * is a dozen libraries that no other command should have to load.
+ */
+static int import_template(const struct ve *ve, const char *archive, const char *name,
+			   struct vz_error *e)
+{
+	char *argv[] = { (char *)VZ_SBINDIR "/vztmpl", (char *)"import", (char *)(uintptr_t)archive,
+			 (char *)(uintptr_t)name, NULL };
+	_cleanup_free_ char *dir = strdup(ve->host->path), *out = NULL;
+	_cleanup_free_ char *conf = NULL;
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+	struct os_exec_opts o = { .timeout_ms = -1 };
+	int r;
+
+	if (slash)
+		*slash = '\0';
+	r = str_fmt(&conf, "VZ_CONF_DIR=%s", slash ? dir : ".");
+	if (r >= 0) {
+		char *env[] = { conf, (char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+
+		o.env = env;
+		log_info(ve->log, "Importing template %s", name);
+		r = os_exec(argv, &o, &out);
+	}
+	if (r < 0)
+		return vz_fail_exit(e, r, VZ_EXIT_TEMPLATE, "run %s import %s", argv[0], archive);
+	return tool_said(ve, out, r, e);
+}
+
+static int find_template(const struct ve *ve, const char *name, char **ret_digest,
+			 struct vz_error *e)
+{
+	_cleanup_free_ char *archive = NULL, *again = NULL;
+	int r = tm_find(ve->host->template, name, &archive, ret_digest, e);
+
+	if (r == 0) {
+		r = import_template(ve, archive, name, e);
+		if (r >= 0)
+			r = tm_find(ve->host->template, name, &again, ret_digest, e);
+		if (r == 0)
+			r = vz_fail_exit(e, -ESTALE, VZ_EXIT_TEMPLATE,
+					 "template %s changed while it was imported: try again",
+					 name);
+	}
+	return r < 0 ? r : 0;
+}
+
 int ve_create(struct ve *ve, const char *ostemplate, const char *config,
 	      const struct vz_changes *ch, struct vz_error *e)
 {
@@ -222,7 +288,7 @@ int ve_create(struct ve *ve, const char *ostemplate, const char *config,
 	if (!ostemplate)
 		ostemplate = ve->host->def_ostemplate;
 	log_info(ve->log, "Creating container private area (%s)", ostemplate);
-	r = tm_resolve(ve->host->template, ostemplate, NULL, ve->log, &m.lower, e);
+	r = find_template(ve, ostemplate, &m.lower, e);
 	if (r >= 0)
 		r = str_set(&m.ostemplate, ostemplate);
 	fault_point("create", "config");

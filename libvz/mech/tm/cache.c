@@ -157,35 +157,43 @@ static int not_found(const char *template_dir, const char *name, struct vz_error
 	return r;
 }
 
-int tm_resolve(const char *template_dir, const char *name, const struct tm_progress *p,
-	       const struct logger *l, char **ret_digest, struct vz_error *e)
+int tm_find(const char *template_dir, const char *name, char **ret_archive, char **ret_digest,
+	    struct vz_error *e)
 {
-	_cleanup_free_ char *archive = NULL;
-	_cleanup_close_ int lock = -EBADF;
 	struct tm_index i;
 	int r = tm_name_check(name, e);
 
 	if (r < 0)
 		return r;
-	r = look_up(template_dir, name, &archive, &i);
-	if (r == 0) {
-		r = tm_store_prepare(template_dir, e);
-		lock = r < 0 ? r : tm_store_lock(template_dir, l, e);
-		if (lock < 0)
-			return lock;
-		archive = (free(archive), NULL);
-		/* whoever held the lock may have done it */
-		r = look_up(template_dir, name, &archive, &i);
-	}
+	r = look_up(template_dir, name, ret_archive, &i);
 	if (r == 1) {
 		r = str_fmt(ret_digest, "%s", i.digest);
-		return r < 0 ? vz_fail(e, r, "template %s", name) : 0;
+		return r < 0 ? vz_fail(e, r, "template %s", name) : 1;
 	}
 	if (r == -ENOENT)
 		return not_found(template_dir, name, e);
-	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_TEMPLATE, "look for template %s in %s", name,
-				    template_dir);
+	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_TEMPLATE, "look for template %s in %s", name,
+				    template_dir)
+		     : 0;
+}
+
+int tm_resolve(const char *template_dir, const char *name, const struct tm_progress *p,
+	       const struct logger *l, char **ret_digest, struct vz_error *e)
+{
+	_cleanup_free_ char *before = NULL, *archive = NULL;
+	_cleanup_close_ int lock = -EBADF;
+	int r = tm_find(template_dir, name, &before, ret_digest, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = tm_store_prepare(template_dir, e);
+	lock = r < 0 ? r : tm_store_lock(template_dir, l, e);
+	if (lock < 0)
+		return lock;
+	/* whoever held the lock may have done it */
+	r = tm_find(template_dir, name, &archive, ret_digest, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	log_info(l, "Importing template %s", name);
 	tm_store_sweep(template_dir, l);
 	return tm_import_locked(&(struct tm_import){ .template_dir = template_dir,

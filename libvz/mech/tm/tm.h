@@ -34,6 +34,10 @@ struct tm_info {
 	int64_t mtime; /* of the archive, seconds */
 };
 
+/* What a template name stands for, without importing: 1: *ret_digest is its tree in the store; 0: the archive
+ * *ret_archive has to be imported first; not found: -ENOENT, VZ_EXIT_TEMPLATE with the nearest name. */
+int tm_find(const char *template_dir, const char *name, char **ret_archive, char **ret_digest,
+	    struct vz_error *e) _must_check_;
 /* The store directory's tree (".../store/sha256-X/fs") for a template name, importing its archive first
  * when the store does not have it (or has another version). Not found: -ENOENT, VZ_EXIT_TEMPLATE with the
  * nearest name. *ret_digest = "sha256-X". */
