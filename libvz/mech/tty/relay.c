@@ -13,6 +13,7 @@
 
 #define CHUNK	       16384
 #define ESC_TIMEOUT_MS 1000
+#define DRAIN_MAX      (1U << 20) /* fs.pipe-max-size */
 
 /* One direction: bytes read from src and not yet written to dst. A closed side is < 0. */
 struct flow {
@@ -93,18 +94,38 @@ static void flow_step(struct flow *f, const struct pollfd *p)
 		f->len = 0;
 }
 
-/* After the command's end: what lies in the pipe now, nothing that comes later. */
+/*
+ * After the command's end: what lies in the pipe now, nothing that comes later. What it
+ * left running may write for ever, so no more is read than a pipe or a pty can hold.
+ */
 static void flow_drain(struct flow *f)
 {
-	while (f->src >= 0 || f->len) {
+	size_t left = DRAIN_MAX;
+
+	while (f->len || (f->src >= 0 && left)) {
+		bool reading = !f->len;
 		struct pollfd p;
 
 		flow_poll(f, &p);
-		if (p.fd < 0 || (!f->len && (poll(&p, 1, 0) <= 0 || !(p.revents & POLLIN))))
+		if (p.fd < 0)
 			return;
-		p.revents = p.events;
+		if (poll(&p, 1, reading ? 0 : -1) < 0 && errno == EINTR)
+			continue;
+		if (!p.revents || (reading && !(p.revents & POLLIN)))
+			return;
 		flow_step(f, &p);
+		if (reading)
+			left -= f->len < left ? f->len : left;
 	}
+}
+
+/* Towards the VE nothing may block: it may want its output read before it reads on. */
+static void never_block(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 /* What a terminal or a supervisor tells us is meant for the command, which is in a session of its own. */
@@ -169,6 +190,7 @@ int tty_relay_pipes(int pidfd, int in, int out, int err, struct vz_error *e)
 		(void)safe_close(err);
 		return vz_fail(e, -ENOMEM, "relay");
 	}
+	never_block(in);
 	f[0].src = STDIN_FILENO, f[0].dst = in, f[0].own_dst = true;
 	f[1].src = out, f[1].dst = STDOUT_FILENO, f[1].own_src = true;
 	f[2].src = err, f[2].dst = STDERR_FILENO, f[2].own_src = true;
@@ -286,6 +308,7 @@ int tty_relay_pty(int pidfd, int master, const char *typed, bool detach, struct 
 	if (pthread_sigmask(SIG_BLOCK, &set, &old) != 0)
 		return vz_fail(e, -EINVAL, "block SIGWINCH");
 	winch = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	never_block(master);
 	f[0].src = STDIN_FILENO, f[0].dst = master;
 	f[1].src = master, f[1].dst = STDOUT_FILENO;
 	if (typed) {
