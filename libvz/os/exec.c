@@ -84,10 +84,11 @@ static int pump(struct pump *p, int timeout_ms)
 		};
 		uint64_t now = os_now_ms();
 		int left = timeout_ms < 0 ? -1 : now < end ? (int)(end - now) : 0;
-		int n = poll(fds, ARRAY_SIZE(fds), left);
+		int n = left ? poll(fds, ARRAY_SIZE(fds), left) : 0;
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
+		/* also when there is always something to read */
 		if (n == 0)
 			return -ETIMEDOUT;
 		if (n < 0)
@@ -96,7 +97,7 @@ static int pump(struct pump *p, int timeout_ms)
 			feed(p);
 		if (fds[1].revents)
 			drain(p);
-		else if (fds[0].revents)
+		if (fds[0].revents && (!fds[1].revents || p->text.len >= OUTPUT_MAX))
 			return 0;
 	}
 }

@@ -69,6 +69,11 @@ int os_pidfd_kill(int pidfd, int sig) _must_check_;
 int os_pidfd_kill_group(int pidfd, int sig) _must_check_;
 /* 1 exited, 0 not within timeout_ms (-1: for ever). */
 int os_pidfd_wait(int pidfd, int timeout_ms) _must_check_;
+/*
+ * SIGKILL and waitpid. A process that waits uninterruptibly in the kernel (FUSE, NFS) is not
+ * waited for: -ETIMEDOUT, and whoever inherits it reaps it.
+ */
+int os_kill_reap(pid_t pid, int pidfd, int *status) _must_check_;
 /* waitpid with EINTR retry; *status as waitpid(2). */
 int os_reap(pid_t pid, int *status) _must_check_;
 /* Field 22 of /proc/PID/stat: with the pid it names a process for ever. */
@@ -103,6 +108,8 @@ int os_seqpacket_pair(int fds[2]) _must_check_;
 /* One message with up to nfds descriptors; MSG_NOSIGNAL. */
 int os_send_fds(int sock, const void *data, size_t len, const int *fds, size_t nfds) _must_check_;
 /* One message of exactly len bytes; EOF is -ECONNRESET, another length -EBADMSG. fds: filled, rest -EBADF. */
+/* Something to read, or the other side's end, within timeout_ms; else -ETIMEDOUT. */
+int os_recv_wait(int sock, int timeout_ms) _must_check_;
 int os_recv_fds(int sock, void *data, size_t len, int *fds, size_t nfds) _must_check_;
 
 /* ---- mount.c ---- */

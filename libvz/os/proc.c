@@ -19,6 +19,8 @@
 #define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2) /* linux/pidfd.h of 6.9 */
 #endif
 
+#define KILL_WAIT_MS 2000
+
 pid_t os_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
 {
 	int pidfd = -EBADF;
@@ -94,6 +96,17 @@ int os_reap(pid_t pid, int *status)
 	if (status)
 		*status = st;
 	return 0;
+}
+
+int os_kill_reap(pid_t pid, int pidfd, int *status)
+{
+	int r;
+
+	IGNORE(os_pidfd_kill(pidfd, SIGKILL));
+	r = os_pidfd_wait(pidfd, KILL_WAIT_MS);
+	if (r == 0)
+		return -ETIMEDOUT;
+	return r < 0 ? r : os_reap(pid, status);
 }
 
 int os_starttime(pid_t pid, uint64_t *ret)

@@ -2,6 +2,7 @@
 /* Messages with descriptors between our own processes; sizes are fixed and checked. */
 #include "os/os.h"
 
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -63,6 +64,24 @@ static void take_fds(struct msghdr *msg, int *fds, size_t nfds)
 			else
 				(void)safe_close(fd);
 		}
+	}
+}
+
+int os_recv_wait(int sock, int timeout_ms)
+{
+	uint64_t end = os_now_ms() + (uint64_t)timeout_ms;
+
+	for (;;) {
+		struct pollfd p = { .fd = sock, .events = POLLIN };
+		uint64_t now = os_now_ms();
+		int n = poll(&p, 1, now < end ? (int)(end - now) : 0);
+
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
 	}
 }
 

@@ -24,6 +24,9 @@
 #include <termios.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/* The VE can freeze or stop what enters it, or have it execute a file that never answers. */
+#define WAY_IN_MS    30000
+#define ABANDON_MS   1000
 #define ALL_NS                                                                     \
 	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
 	 CLONE_NEWCGROUP | CLONE_NEWTIME)
@@ -72,7 +75,8 @@ static int take_fds(const struct enter_opts *o, int pty_slave, struct vz_error *
 
 		if (fd < 0)
 			fd = null_fd(i != 0);
-		if (fd < 0 || dup2(fd, i) < 0)
+		/* a descriptor that is in its place already would still close on exec */
+		if (fd < 0 || (fd == i ? os_keep_on_exec(fd) < 0 : dup2(fd, i) < 0))
 			return vz_fail(e, fd < 0 ? fd : -errno, "set up descriptor %d", i);
 	}
 	if (pty_slave >= 0)
@@ -189,8 +193,13 @@ static _Noreturn void outside(const struct enter *x)
 
 static int receive(int sock, struct enter_msg *m, int *fd, struct vz_error *e)
 {
-	int r = os_recv_fds(sock, m, sizeof(*m), fd, fd ? 1 : 0);
+	int r = os_recv_wait(sock, WAY_IN_MS);
 
+	if (r == -ETIMEDOUT)
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_EXEC_TIMEOUT,
+				    "the container lets no process in (frozen, or hanging in its file systems?)");
+	if (r >= 0)
+		r = os_recv_fds(sock, m, sizeof(*m), fd, fd ? 1 : 0);
 	if (r < 0)
 		return r;
 	if (m->error.code < 0) {
@@ -263,14 +272,16 @@ static void abandon(int sock, struct entered *got)
 	int fd;
 
 	if (got->pid <= 0)
-		while (os_recv_fds(sock, &m, sizeof(m), &fd, 1) >= 0) {
+		while (os_recv_wait(sock, ABANDON_MS) >= 0 &&
+		       os_recv_fds(sock, &m, sizeof(m), &fd, 1) >= 0) {
 			(void)safe_close(fd);
 			if (m.pid > 0)
 				got->pid = m.pid;
 		}
 	if (got->pid > 0) { /* our child: its pid is ours until reaped */
-		(void)kill(got->pid, SIGKILL);
-		IGNORE(os_reap(got->pid, NULL));
+		if (got->pidfd < 0)
+			got->pidfd = os_pidfd_open(got->pid);
+		IGNORE(os_kill_reap(got->pid, got->pidfd, NULL));
 	}
 	(void)safe_close(got->pidfd);
 	(void)safe_close(got->master);
@@ -280,7 +291,7 @@ static void abandon(int sock, struct entered *got)
 static int attempt(struct enter *x, struct entered *ret, struct vz_error *e)
 {
 	struct entered got = { .pid = 0, .pidfd = -EBADF, .master = -EBADF };
-	_cleanup_close_ int sock = -EBADF;
+	_cleanup_close_ int sock = -EBADF, outer = -EBADF;
 	int pair[2], r, status = 0;
 	pid_t pid;
 
@@ -289,20 +300,23 @@ static int attempt(struct enter *x, struct entered *ret, struct vz_error *e)
 		return vz_fail(e, r, "make a socket pair");
 	sock = pair[0];
 	x->sock = pair[1];
-	pid = os_clone(0, x->move ? -EBADF : x->cgroup, NULL);
+	pid = os_clone(0, x->move ? -EBADF : x->cgroup, &outer);
 	if (pid < 0)
 		return vz_fail(e, pid, "fork into the container's cgroup");
 	if (pid == 0)
 		outside(x);
 	x->sock = safe_close(x->sock);
 	r = follow(x, sock, &got, e);
-	IGNORE(os_reap(pid, &status));
+	/* it has done its work, or ends of an error, or is kept from either */
+	if (r == -ECONNRESET)
+		IGNORE(os_pidfd_wait(outer, ABANDON_MS));
+	IGNORE(os_kill_reap(pid, outer, &status));
 	if (r >= 0) {
 		*ret = got;
 		return 0;
 	}
 	abandon(sock, &got);
-	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? -ESTALE : r;
+	return r == -ECONNRESET && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? -ESTALE : r;
 }
 
 /*

@@ -53,8 +53,9 @@ static int converse(struct script_io *io, int pidfd, int timeout_ms)
 				      { .fd = io->out, .events = POLLIN },
 				      { .fd = pidfd, .events = POLLIN } };
 		uint64_t now = os_now_ms();
-		int n = poll(p, ARRAY_SIZE(p), now < end ? (int)(end - now) : 0);
+		int n = now < end ? poll(p, ARRAY_SIZE(p), (int)(end - now)) : 0;
 
+		/* also when there is always something to read */
 		if (n == 0)
 			return -ETIMEDOUT;
 		if (n < 0 && errno != EINTR)
@@ -62,7 +63,8 @@ static int converse(struct script_io *io, int pidfd, int timeout_ms)
 		if (n < 0)
 			continue;
 		step(io, p);
-		if (p[2].revents && !p[1].revents)
+		/* what the shell left running may say more for ever */
+		if (p[2].revents && (!p[1].revents || io->said.len >= OUTPUT_MAX))
 			return 0;
 	}
 }
@@ -105,13 +107,12 @@ int ve_script(const struct ve *ve, const char *script, char *const *env, int tim
 	io.out = out[0];
 	if (r >= 0) {
 		r = converse(&io, p.pidfd, timeout_ms);
-		if (r < 0) {
-			IGNORE(os_pidfd_kill(p.pidfd, SIGKILL));
+		if (r < 0)
 			r = vz_fail_exit(e, r, VZ_EXIT_EXEC_TIMEOUT,
 					 "a script in the container did not end within %d s",
 					 timeout_ms / 1000);
-		}
-		r = RET_GATHER(r, os_reap(p.pid, &status));
+		r = RET_GATHER(r, r < 0 ? os_kill_reap(p.pid, p.pidfd, &status)
+					: os_reap(p.pid, &status));
 		(void)safe_close(p.pidfd);
 	}
 	(void)safe_close(io.in);

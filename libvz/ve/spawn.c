@@ -24,6 +24,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+/* Scripts that ran in the VE before its init may have frozen it, or put a file there that never answers. */
+#define ANSWER_MS 60000
+
 enum sync_what { SYNC_USERNS = 1, SYNC_TIMENS, SYNC_INIT, SYNC_READY, SYNC_FAIL, SYNC_GO };
 
 struct sync_msg {
@@ -225,8 +228,12 @@ static _Noreturn void starter_main(const struct spawn *s, int sock)
 static int expect(int sock, enum sync_what what, struct sync_msg *m, int *fds, size_t nfds,
 		  struct vz_error *e)
 {
-	int r = os_recv_fds(sock, m, sizeof(*m), fds, nfds);
+	int r = os_recv_wait(sock, ANSWER_MS);
 
+	if (r >= 0)
+		r = os_recv_fds(sock, m, sizeof(*m), fds, nfds);
+	if (r == -ETIMEDOUT)
+		return vz_fail(e, r, "the container's first process does not go on");
 	if (r < 0)
 		return vz_fail(e, r, "the container's first process died before its init ran");
 	if (m->what == SYNC_FAIL) {
@@ -370,8 +377,7 @@ int spawn_go(struct spawn *s, struct vz_error *e)
 void spawn_done(struct spawn *s)
 {
 	if (s->init > 0 && s->sock >= 0) {
-		IGNORE(os_pidfd_kill(s->pidfd, SIGKILL));
-		IGNORE(os_reap(s->init, NULL));
+		IGNORE(os_kill_reap(s->init, s->pidfd, NULL));
 		s->init = 0;
 	}
 	s->sock = safe_close(s->sock);

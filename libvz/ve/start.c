@@ -43,7 +43,13 @@ static int state_down(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 
-	return op->keep_state ? 0 : state_remove(op->ve, e);
+	_cleanup_close_ int cg = -EBADF;
+
+	if (op->keep_state)
+		return 0;
+	/* processes that would not die: the record says where they are, for the next try */
+	cg = ve_cg_open(op->ve);
+	return cg >= 0 ? 0 : state_remove(op->ve, e);
 }
 
 static int mount_up(void *p, struct vz_error *e)
