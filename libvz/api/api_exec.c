@@ -75,7 +75,7 @@ int vz_ve_enter(struct vz_ve *v, const char *command, struct vz_error *e)
 	char *argv[] = { (char *)"bash", (char *)"-l", NULL };
 	struct enter_opts o = { .argv = argv, .cwd = "/root", .pty = true };
 	struct entered p;
-	int r = ve_need_conf(&v->ve, e), status;
+	int r = ve_need_conf(&v->ve, e), status = 0;
 
 	if (r >= 0)
 		r = str_fmt(&term_env, "TERM=%s", term && *term ? term : "linux");
@@ -102,9 +102,10 @@ int vz_ve_enter(struct vz_ve *v, const char *command, struct vz_error *e)
 	(void)safe_close(p.master);
 	/* the terminal is gone: what ignores the hang-up is not waited for */
 	if (os_pidfd_wait(p.pidfd, 1000) == 0)
-		IGNORE(os_pidfd_kill(p.pidfd, SIGKILL));
+		IGNORE(os_kill_reap(p.pid, p.pidfd, &status));
+	else
+		IGNORE(os_reap(p.pid, &status));
 	(void)safe_close(p.pidfd);
-	IGNORE(os_reap(p.pid, &status));
 	log_info(v->ve.log, "exited from CT %u", v->ve.id);
 	return r < 0 ? r : status;
 }
@@ -147,6 +148,7 @@ static int inside(struct vz_ve *v, unsigned int flags,
 		  int (*fn)(struct ve *ve, void *data, struct vz_error *e), void *data,
 		  struct vz_error *e)
 {
+	_cleanup_close_ int held = -EBADF;
 	struct vz_error later;
 	int lock = -EBADF, r, q;
 	bool mounted;
@@ -161,8 +163,16 @@ static int inside(struct vz_ve *v, unsigned int flags,
 		if (lock < 0)
 			return lock;
 	}
+	/* whoever had the lock may have started it, destroyed it, given it other ids */
+	r = ve_reload(&v->ve, e);
+	if (r >= 0)
+		r = ve_need_conf(&v->ve, e);
+	if (r < 0 || ve_is_running(&v->ve)) {
+		ve_unlock(&v->ve, &lock);
+		return r < 0 ? r : fn(&v->ve, data, e);
+	}
 	mounted = ve_is_mounted(&v->ve);
-	r = ve_start_held(&v->ve, e);
+	r = ve_start_held(&v->ve, &held, e);
 	if (r >= 0) {
 		r = fn(&v->ve, data, e);
 		q = ve_cleanup(&v->ve, !mounted, r < 0 ? &later : e);

@@ -55,7 +55,19 @@ static void front_end(struct start_op *op, const struct vz_error *failed)
 		m.error = *failed;
 	if (op->front >= 0)
 		IGNORE(os_send_fds(op->front, &m, sizeof(m), NULL, 0));
-	op->front = safe_close(op->front);
+	if (failed || !op->hold)
+		op->front = safe_close(op->front);
+}
+
+/* A held init lives as long as the command that wanted it. */
+static void watch_held(const struct start_op *op)
+{
+	struct pollfd p[] = { { .fd = op->spawn.pidfd, .events = POLLIN },
+			      { .fd = op->front, .events = 0 } };
+
+	while (poll(p, ARRAY_SIZE(p), -1) < 0 && errno == EINTR)
+		;
+	IGNORE(os_pidfd_kill(op->spawn.pidfd, SIGKILL));
 }
 
 /* Console until init ends; without a console just wait. Then reap: the wait status. */
@@ -66,7 +78,9 @@ static int watch(struct start_op *op)
 	struct spawn *s = &op->spawn;
 	int listener = -EBADF, status = 0;
 
-	if (str_fmt(&path, "%s/%u/console", op->ve->host->rundir, op->ve->id) >= 0)
+	if (op->hold)
+		watch_held(op);
+	else if (str_fmt(&path, "%s/%u/console", op->ve->host->rundir, op->ve->id) >= 0)
 		listener = tty_console_listen(path);
 	if (listener >= 0 && tty_console_new(&con, s->console[0], s->console[1], listener) >= 0) {
 		s->console[0] = s->console[1] = -EBADF;
@@ -226,7 +240,8 @@ static int listen_front(const struct ve *ve, int sock, struct vz_error *e)
 	}
 }
 
-static int start(struct ve *ve, unsigned int flags, bool hold, int lock_fd, struct vz_error *e)
+/* ret_held: hold pid 1 until that descriptor is closed */
+static int start(struct ve *ve, unsigned int flags, int *ret_held, int lock_fd, struct vz_error *e)
 {
 	_cleanup_close_ int front = -EBADF;
 	struct start_op op;
@@ -238,12 +253,15 @@ static int start(struct ve *ve, unsigned int flags, bool hold, int lock_fd, stru
 	front = pair[0];
 	start_op_init(&op, ve, flags);
 	op.front = pair[1];
-	op.hold = hold;
+	op.hold = ret_held != NULL;
 	r = fork_monitor(&op, lock_fd);
 	(void)safe_close(pair[1]);
 	if (r < 0)
 		return vz_fail(e, r, "fork the monitor");
-	return listen_front(ve, front, e);
+	r = listen_front(ve, front, e);
+	if (r >= 0 && ret_held)
+		*ret_held = TAKE_FD(front);
+	return r;
 }
 
 int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
@@ -263,10 +281,12 @@ int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
 	if (r < 0)
 		return r;
 	log_info(ve->log, "Starting container...");
-	return start(ve, flags, false, lock_fd, e);
+	return start(ve, flags, NULL, lock_fd, e);
 }
 
-int ve_start_held(struct ve *ve, struct vz_error *e)
+int ve_start_held(struct ve *ve, int *ret_held, struct vz_error *e)
 {
-	return start(ve, 0, true, -EBADF, e);
+	int r = ve_config_check(&ve->conf, e);
+
+	return r < 0 ? r : start(ve, 0, ret_held, -EBADF, e);
 }

@@ -136,8 +136,11 @@ int dist_password(const struct ve *ve, const char *user_password, struct vz_erro
 enum { START_FORCE = 1, START_SKIP_REMOUNT = 2, START_WAIT = 4 };
 /* lock_fd: closed by the monitor once the VE runs. run: instead of init, argv of a temporary VE (runscript). */
 int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e) _must_check_;
-/* A VE with pid 1 held before exec, for work inside a stopped VE; ended by ve_stop_now(). */
-int ve_start_held(struct ve *ve, struct vz_error *e) _must_check_;
+/*
+ * A VE with pid 1 held before exec, for work inside a stopped VE; ended by ve_cleanup(), and
+ * taken down by its monitor when the last copy of *ret_held is closed without that.
+ */
+int ve_start_held(struct ve *ve, int *ret_held, struct vz_error *e) _must_check_;
 enum { STOP_FAST = 1, STOP_SKIP_UMOUNT = 2 };
 int ve_stop(struct ve *ve, unsigned int flags, struct vz_error *e) _must_check_;
 /* Kill what is left and take everything down, whatever state it is in. */
