@@ -243,7 +243,7 @@ static int set_locked(struct vz_ve *v, const struct vz_changes *changes, unsigne
 	if (r >= 0 && changes)
 		r = changes_apply(changes, &new, &v->vz->host, e);
 	if (r >= 0)
-		r = ve_set(&v->ve, &new, flags, e);
+		r = ve_set(&v->ve, &new, changes_groups(changes), flags, e);
 	if (r == 1) { /* --setmode restart has something to restart for */
 		r = ve_reload(&v->ve, e);
 		if (r >= 0)
@@ -287,7 +287,7 @@ int vz_ve_applyconfig(struct vz_ve *v, const char *sample, unsigned int flags, s
 	if (r >= 0)
 		r = ve_config_with_sample(&v->ve, sample, &new, e);
 	if (r >= 0)
-		r = ve_set(&v->ve, &new, flags, e);
+		r = ve_set(&v->ve, &new, 0, flags, e);
 	ve_unlock(&v->ve, &lock);
 	return r < 0 ? r : 0;
 }

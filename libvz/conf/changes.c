@@ -102,6 +102,15 @@ const char *changes_get(const struct vz_changes *c, const char *opt)
 	return NULL;
 }
 
+unsigned int changes_groups(const struct vz_changes *c)
+{
+	unsigned int groups = 0;
+
+	for (size_t i = 0; i < changes_count(c); i++)
+		groups |= 1U << param_group(c->v[i].p);
+	return groups;
+}
+
 /* --ifname selects a record of NETIF, --mac and the like edit it */
 static int apply_netif(const struct change *ch, const char **ifname, struct ve_config *c,
 		       struct vz_error *e)

@@ -245,6 +245,8 @@ int changes_apply(const struct vz_changes *ch, struct ve_config *c, const struct
 		  struct vz_error *e) _must_check_;
 /* Last value given for an option, NULL when it is not there. */
 const char *changes_get(const struct vz_changes *c, const char *opt);
+/* Apply groups of the options given, changed or not: bit 1U << enum apply_group. NULL is empty. */
+unsigned int changes_groups(const struct vz_changes *c);
 
 /* ---- the table (param.c, param_table.c) ---- */
 struct param;

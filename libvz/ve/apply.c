@@ -151,30 +151,42 @@ static int apply_restart(struct ve *ve, const struct ve_config *c, struct vz_err
 static const struct {
 	enum apply_group group;
 	int (*fn)(struct ve *ve, const struct ve_config *c, struct vz_error *e);
-	bool undo; /* can fail, and old values can be put back */
+	bool undo; /* put back by applying the old configuration; cgroup files by what they held */
 } groups[] = {
-	{ APPLY_MEM, apply_mem, true },	     { APPLY_CPU, apply_cpu, true },
-	{ APPLY_PIDS, apply_pids, true },    { APPLY_UBC, apply_ubc, false },
+	{ APPLY_MEM, apply_mem, false },     { APPLY_CPU, apply_cpu, false },
+	{ APPLY_PIDS, apply_pids, false },   { APPLY_UBC, apply_ubc, false },
 	{ APPLY_NET, apply_net, true },	     { APPLY_DIST, apply_dist, true },
 	{ APPLY_LATER, apply_later, false }, { APPLY_RESTART, apply_restart, false },
 };
 
+/* Put back what groups 0..n-1 of mask changed. */
+static void undo_groups(struct ve *ve, const struct ve_config *old, unsigned int mask, size_t n)
+{
+	while (n-- > 0)
+		if (mask & 1U << groups[n].group && groups[n].undo)
+			IGNORE(groups[n].fn(ve, old, NULL));
+}
+
 int ve_apply(struct ve *ve, const struct ve_config *old, const struct ve_config *new,
 	     unsigned int mask, struct vz_error *e)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		int r;
+	_cleanup_close_ int cg = ve_cg_open(ve);
+	struct cg_saved limits = { 0 };
+	int r = 0;
 
+	if (cg >= 0)
+		cg_save(cg, &limits);
+	for (size_t i = 0; i < ARRAY_SIZE(groups) && r >= 0; i++) {
 		if (!(mask & 1U << groups[i].group))
 			continue;
 		r = groups[i].fn(ve, new, e);
 		if (r >= 0)
 			continue;
-		/* put back what was applied; the first error is the one to tell */
-		while (i-- > 0)
-			if (mask & 1U << groups[i].group && groups[i].undo)
-				IGNORE(groups[i].fn(ve, old, NULL));
-		return r;
+		undo_groups(ve, old, mask, i);
+		/* to what was in force, which need not be what the file says */
+		if (cg >= 0)
+			cg_restore(cg, &limits, ve->log);
 	}
-	return 0;
+	cg_saved_done(&limits);
+	return r < 0 ? r : 0;
 }

@@ -196,8 +196,9 @@ static int receive(int sock, struct enter_msg *m, int *fd, struct vz_error *e)
 	int r = os_recv_wait(sock, WAY_IN_MS);
 
 	if (r == -ETIMEDOUT)
-		return vz_fail_exit(e, -EBUSY, VZ_EXIT_EXEC_TIMEOUT,
-				    "the container lets no process in (frozen, or hanging in its file systems?)");
+		return vz_fail_exit(
+			e, -EBUSY, VZ_EXIT_EXEC_TIMEOUT,
+			"the container lets no process in (frozen, or hanging in its file systems?)");
 	if (r >= 0)
 		r = os_recv_fds(sock, m, sizeof(*m), fd, fd ? 1 : 0);
 	if (r < 0)

@@ -14,6 +14,8 @@
 #include <vz/ve.h>
 
 #define RESTART_GROUPS (1U << APPLY_RESTART)
+/* groups whose state is the kernel's; applying them again changes nothing */
+#define LIVE_GROUPS    (1U << APPLY_MEM | 1U << APPLY_CPU | 1U << APPLY_PIDS | 1U << APPLY_NET)
 
 /* Addresses the VE does not have yet must not be somebody else's. */
 static int check_addresses(const struct ve *ve, const struct ve_config *new, struct vz_error *e)
@@ -77,9 +79,12 @@ static int check(const struct ve *ve, const struct ve_config *new, unsigned int 
 	return check_addresses(ve, new, e);
 }
 
-int ve_set(struct ve *ve, const struct ve_config *new, unsigned int flags, struct vz_error *e)
+int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsigned int flags,
+	   struct vz_error *e)
 {
-	unsigned int groups = ve_config_diff(&ve->conf, new), apply = groups;
+	/* a running VE may deviate from its file: what was given is brought to it, changed or not */
+	unsigned int groups = ve_config_diff(&ve->conf, new),
+		     apply = groups | (given & LIVE_GROUPS);
 	bool running = ve_is_running(ve);
 	int r;
 
@@ -87,11 +92,10 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int flags, struc
 		apply = groups |= 1U << APPLY_NAME;
 	else if (flags & VZ_REAPPLY)
 		apply |= 1U << APPLY_MEM | 1U << APPLY_PIDS | 1U << APPLY_UBC;
-	if (!apply) {
-		if (flags & VZ_SAVE)
-			log_info(ve->log, "No changes in CT configuration, not saving");
+	if (!groups && flags & VZ_SAVE)
+		log_info(ve->log, "No changes in CT configuration, not saving");
+	if (!apply)
 		return 0;
-	}
 	r = check(ve, new, groups, flags, running, e);
 	if (r < 0)
 		return r;
@@ -102,7 +106,7 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int flags, struc
 		if (r < 0)
 			return r;
 	}
-	if (flags & VZ_SAVE) {
+	if (flags & VZ_SAVE && groups) {
 		r = save(ve, new, groups, e);
 		if (r < 0 && running)
 			IGNORE(ve_apply(ve, new, &ve->conf, apply & ~RESTART_GROUPS, NULL));

@@ -151,8 +151,9 @@ struct vz_changes;
 int ve_create(struct ve *ve, const char *ostemplate, const char *config,
 	      const struct vz_changes *ch, struct vz_error *e) _must_check_;
 int ve_destroy(struct ve *ve, struct vz_error *e) _must_check_;
-int ve_set(struct ve *ve, const struct ve_config *new, unsigned int vz_flags, struct vz_error *e)
-	_must_check_;
+/* given: bits of the apply groups the caller named (changes_groups), 0 for none in particular. */
+int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsigned int vz_flags,
+	   struct vz_error *e) _must_check_;
 
 /* new = the VE's configuration with the sample's values over it, but for what names this VE. */
 int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_config *new,

@@ -58,6 +58,14 @@ int cg_open_enter(int cgfd, uid_t uid, gid_t gid, struct vz_error *e) _must_chec
 /* Write the limits named by what; on failure those written are put back. */
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
 	     struct vz_error *e) _must_check_;
+/* The limits in force, for cg_restore() when a change of several things fails. Unreadable ones are left out. */
+#define CG_LIMITS 8
+struct cg_saved {
+	char *text[CG_LIMITS];
+};
+void cg_save(int cgfd, struct cg_saved *ret);
+void cg_restore(int cgfd, const struct cg_saved *s, const struct logger *l);
+void cg_saved_done(struct cg_saved *s);
 /* Device access: what every VE has (null, zero, full, random, tty, pts, fuse, tun; mknod of anything) and
  * these rules, as a BPF program on CTID which replaces the previous one in one step. */
 int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_error *e)

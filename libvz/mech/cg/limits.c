@@ -196,6 +196,22 @@ static int write_limit(int cgfd, const struct limit *m, const struct cg_conf *c,
 	return 1;
 }
 
+_Static_assert(ARRAY_SIZE(limits) == CG_LIMITS, "one saved value per limit");
+
+void cg_save(int cgfd, struct cg_saved *ret)
+{
+	*ret = (struct cg_saved){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		if (cgfs_read(cgfd, limits[i].file, &ret->text[i]) < 0)
+			ret->text[i] = NULL;
+}
+
+void cg_saved_done(struct cg_saved *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(s->text); i++)
+		free(TAKE_PTR(s->text[i]));
+}
+
 static void put_back(int cgfd, char *const *old, const struct logger *l)
 {
 	for (size_t i = ARRAY_SIZE(limits); i-- > 0;) {
@@ -204,6 +220,11 @@ static void put_back(int cgfd, char *const *old, const struct logger *l)
 		if (text && os_write_file_at(cgfd, limits[i].file, *text ? text : "\n") < 0)
 			log_warn(l, "%s could not be set back to %s", limits[i].param, text);
 	}
+}
+
+void cg_restore(int cgfd, const struct cg_saved *s, const struct logger *l)
+{
+	put_back(cgfd, s->text, l);
 }
 
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
