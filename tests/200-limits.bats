@@ -20,8 +20,6 @@ setup() {
 	local id
 	for id in "$A" "$B"; do
 		ve_is "$id" "exist mounted running" || vz start "$id"
-		# what was set without --save is not a change against the file: pass other values first
-		vz set "$id" --ram 255M --swap 511M --numproc 199 --cpulimit 99 --cpus 1 --cpuunits 1010 --cpumask 0 --save
 		vz set "$id" --ram 256M --swap 512M --numproc 200 --cpulimit 0 --cpus 0 --cpuunits 1000 --cpumask all --save
 	done
 }
@@ -90,6 +88,33 @@ used() {
 	assert_eq "$(cg "$A" cpu.max)" "100000 100000"
 	vz set "$A" --cpumask 0
 	assert_eq "$(cg "$A" cpuset.cpus.effective)" 0
+	# what the file has already, but the running VE has not
+	vz set "$A" --cpus 0 --cpulimit 0 --save
+	assert_match 'No changes'
+	assert_eq "$(cg "$A" cpu.max)" "max 100000"
+}
+
+@test "a fork bomb stops at NUMPROC; the host does not mind, stop ends it in bounded time" {
+	vz set "$A" --numproc 40
+	vz exec2 "$A" '(while :; do sleep 1000 & done) </dev/null >/dev/null 2>&1 &'
+	bomb_hits() { [ "$(cg_key "$A" pids.events max)" -gt 0 ]; }
+	wait_until 60 bomb_hits
+	assert_num "$(cg "$A" pids.current)" le 40 "pids.current"
+	cmd 0 /bin/true
+	in_ve "$B" true
+	local start=$SECONDS
+	vz stop "$A"
+	assert_num $((SECONDS - start)) le 60 "seconds to stop"
+	ve_status "$A" "exist unmounted down"
+}
+
+@test "a set that fails in the middle leaves what was in force" {
+	vz set "$A" --ram 48M --cpulimit 60
+	local before
+	before=$(limits "$A")
+	# memory is applied before the CPU, whose set does not exist
+	vz 2 set "$A" --ram 64M --cpumask 900
+	assert_eq "$(limits "$A")" "$before"
 }
 
 @test "set changes a running VE at once; --save and only that is there after a restart" {

@@ -26,6 +26,8 @@ static void survive_broken_pipes(void)
 	struct sigaction sa = { .sa_handler = ignore_signal, .sa_flags = SA_RESTART };
 
 	(void)sigaction(SIGPIPE, &sa, NULL);
+	/* a parent that ignores its children's ends would have us lose ours */
+	(void)signal(SIGCHLD, SIG_DFL);
 }
 
 static int find_command(struct cli *c, const char *word, struct vz_error *e)

@@ -95,18 +95,22 @@ static int apply_pids(struct ve *ve, const struct ve_config *c, struct vz_error 
 
 static int apply_net(struct ve *ve, const struct ve_config *c, struct vz_error *e)
 {
-	_cleanup_close_ int netns = -EBADF;
+	_cleanup_close_ int netns = -EBADF, init = -EBADF;
 	struct net_conf nc = { .ip = c->ip, .ipv6 = ve->host->ipv6 };
 	struct ve_state s;
 	char path[64];
-	int r = state_read(ve, &s);
+	int r;
 
-	if (r < 0)
+	init = state_open_init(ve, &s);
+	if (init < 0)
 		return vz_fail_exit(e, -ESRCH, VZ_EXIT_NOT_RUNNING, "Container is not running");
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", s.init);
 	netns = os_openat(AT_FDCWD, path, O_RDONLY, 0, 0);
 	if (netns < 0)
 		return vz_fail(e, netns, "open the container's network namespace");
+	/* init is there still, so that was its namespace and not a later process's */
+	if (os_pidfd_wait(init, 0) != 0)
+		return vz_fail_exit(e, -ESRCH, VZ_EXIT_NOT_RUNNING, "Container is not running");
 	r = net_sync(ve->id, netns, &nc, ve->log, e);
 	return r < 0 ? vz_wrap_exit(e, r, VZ_EXIT_IP_ADD, "set addresses") : 0;
 }

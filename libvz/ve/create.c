@@ -223,9 +223,15 @@ static int tool_said(const struct ve *ve, char *text, int wstatus, struct vz_err
 	n = strv_len(lines);
 	for (size_t i = 0; i + (wstatus != 0) < n; i++)
 		log_info(ve->log, "%s", lines[i]);
-	return wstatus == 0 ? 0
-			    : vz_fail_exit(e, -ECANCELED, VZ_EXIT_TEMPLATE, "import: %s",
-					   n ? lines[n - 1] : "vztmpl failed");
+	if (wstatus == 0)
+		return 0;
+	(void)vz_fail_exit(e, -EBADMSG,
+			   status_code(wstatus) < 128 ? (enum vz_exit)status_code(wstatus)
+						      : VZ_EXIT_TEMPLATE,
+			   "%s", n ? lines[n - 1] : "vztmpl was killed");
+	if (e)
+		e->code = 0; /* the line says why, its end included */
+	return -EBADMSG;
 }
 
 /*

@@ -149,6 +149,9 @@ static int join(const struct enter *x, struct vz_error *e)
 		r = os_setresgid(0, 0, 0);
 	if (r >= 0)
 		r = os_setresuid(0, 0, 0);
+	/* a change of ids sets it to fs.suid_dumpable, which an administrator may have at 1 */
+	if (r >= 0)
+		r = RET_NERRNO(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 	return r < 0 ? vz_fail(e, r, "become the container's root") : 0;
 }
 

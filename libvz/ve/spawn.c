@@ -87,6 +87,8 @@ static int become_ve_root(const struct spawn *s, int sock, struct vz_error *e)
 	r = os_setresgid(0, 0, 0);
 	if (r >= 0)
 		r = os_setresuid(0, 0, 0);
+	if (r >= 0) /* the change of ids may have set it */
+		r = RET_NERRNO(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 	return r < 0 ? vz_fail(e, r, "become the container's root") : 0;
 }
 
