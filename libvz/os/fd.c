@@ -35,11 +35,6 @@ int os_openat(int dirfd, const char *path, int flags, mode_t mode, uint64_t reso
 	}
 }
 
-int os_open_in_root(int rootfd, const char *path, int flags, mode_t mode)
-{
-	return os_openat(rootfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-}
-
 int os_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
 {
 	_cleanup_close_ int fd = -EBADF;

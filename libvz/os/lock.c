@@ -23,12 +23,3 @@ int os_ofd_lock(int fd, int timeout_ms)
 		(void)poll(NULL, 0, RETRY_MS);
 	}
 }
-
-int os_ofd_locked(int fd)
-{
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	if (fcntl(fd, F_OFD_GETLK, &fl) < 0)
-		return -errno;
-	return fl.l_type != F_UNLCK;
-}

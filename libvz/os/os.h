@@ -24,8 +24,6 @@ struct mount_attr;
 
 /* openat2 with O_CLOEXEC; resolve: RESOLVE_* */
 int os_openat(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve) _must_check_;
-/* Open beneath a root an untrusted party writes to: RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS. */
-int os_open_in_root(int rootfd, const char *path, int flags, mode_t mode) _must_check_;
 /* Whole file, NUL-terminated; at most max bytes (-EFBIG). len may be NULL. */
 int os_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
 	_must_check_;
@@ -148,7 +146,5 @@ int os_socket_in(int netns_fd, int domain, int type, int protocol) _must_check_;
 /* ---- lock.c ---- */
 /* Take an OFD write lock on fd: 0, -EAGAIN when held and timeout_ms is over. */
 int os_ofd_lock(int fd, int timeout_ms) _must_check_;
-/* 1 when somebody else holds an OFD write lock */
-int os_ofd_locked(int fd) _must_check_;
 
 #endif

@@ -27,8 +27,7 @@ static int area_paths(const struct ve_config *c, char **ret_tmp, struct vz_error
 }
 
 /* PRIVATE.tmp with fs/ and work/, ids as on disk: the VE's root is 0. */
-static int build_area(const struct ve *ve, const char *tmp, const struct ve_meta *m,
-		      struct vz_error *e)
+static int build_area(const char *tmp, const struct ve_meta *m, struct vz_error *e)
 {
 	_cleanup_close_ int dir = -EBADF;
 	int r = os_rm_rf_at(AT_FDCWD, tmp);
@@ -43,7 +42,6 @@ static int build_area(const struct ve *ve, const char *tmp, const struct ve_meta
 		r = -errno;
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_CREATE_PRIVATE, "make directories in %s", tmp);
-	(void)ve;
 	return meta_write(tmp, m, e);
 }
 
@@ -195,7 +193,7 @@ static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
 	int r = area_paths(&ve->conf, &tmp, e);
 
 	if (r >= 0)
-		r = build_area(ve, tmp, m, e);
+		r = build_area(tmp, m, e);
 	fault_point("create", "area");
 	if (r >= 0)
 		r = ve_make_root(ve, e);
