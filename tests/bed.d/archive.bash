@@ -38,8 +38,11 @@ archive_uri() {
 	printf '%s\n' "$uri"
 }
 
+# archive_need [SUITE]: the archive that has it
 archive_need() {
-	archive_uri main || die "no Debian archive in this machine's apt sources: set VZ_BED_MIRROR=URL"
+	local which=main
+	case ${1:-} in *-security) which=security ;; esac
+	archive_uri "$which" || die "no Debian archive in this machine's apt sources: set VZ_BED_MIRROR=URL"
 }
 
 # Settings of this machine's apt that reaching the archive may depend on.
@@ -47,24 +50,31 @@ archive_aptopts() {
 	apt-config dump | grep -E '^Acquire::(https?::Proxy|https?::CaInfo|Check-Valid-Until|Check-Date|Retries) ' || true
 }
 
-# archive_download DIR PACKAGE...: newest .deb files of the suite into DIR, verified by apt,
-# with lists and cache of their own so that the machine's are not touched.
-archive_download() {
-	local dir=$1 uri key opts=() line
-	shift
-	uri=$(archive_need)
-	key=$(keyring)
+# archive_open DIR TYPE SUITE: the suite's lists, checked against its signature, in DIR with a
+# cache of their own, so that the machine's are not touched. TYPE is deb or deb-src. Leaves in
+# archive_apt the command that reads them.
+archive_open() {
+	local dir=$1 uri key line
+	uri=$(archive_need "$3") || return
+	key=$(keyring) || die "Debian's archive keys are missing: apt-get install debian-archive-keyring"
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
-	echo "deb [arch=amd64 signed-by=$key] $uri $SUITE main" >"$dir/sources.list"
+	echo "$2 [arch=amd64 signed-by=$key] $uri $3 main" >"$dir/sources.list"
 	: >"$dir/status"
-	opts=(-q -q
+	archive_apt=(apt-get -q -q
 		-o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=/dev/null
 		-o "Dir::State::Lists=$dir/lists" -o "Dir::State::Status=$dir/status" -o "Dir::Cache=$dir/cache"
 		-o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Sandbox::User=root)
 	while read -r line; do
 		line=${line%;}
-		opts+=(-o "${line%% *}=$(tr -d '"' <<<"${line#* }")")
+		archive_apt+=(-o "${line%% *}=$(tr -d '"' <<<"${line#* }")")
 	done < <(archive_aptopts)
-	apt-get "${opts[@]}" update >&2
-	(cd "$dir" && apt-get "${opts[@]}" download "$@" >&2)
+	"${archive_apt[@]}" update >&2
+}
+
+# archive_download DIR PACKAGE...: newest .deb files of the suite into DIR, verified by apt.
+archive_download() {
+	local dir=$1 archive_apt
+	shift
+	archive_open "$dir" deb "$SUITE" || return
+	(cd "$dir" && "${archive_apt[@]}" download "$@" >&2)
 }
