@@ -242,7 +242,7 @@ static inline char *addresses(int ns)
 	return text;
 }
 
-static const char *default_src(int ns, int family)
+static inline const char *default_src(int ns, int family)
 {
 	static char *text;
 	_cleanup_nl_ struct nl *n = NULL;

@@ -6,8 +6,12 @@
  * the device the packet came from.  Tricky: for IPv4, fib lets 0.0.0.0 through to
  * broadcast and multicast (DHCP), so that source has a rule of its own.
  *
- *	chain prerouting { type filter hook prerouting priority raw; iifname "venet*" jump ve-1 }
- *	chain ve-1 {
+ *	set held { type ifname; }			devices of VEs being frozen, see hold.c
+ *	chain prerouting { type filter hook prerouting priority raw; iifname "venet*" jump ve-2 }
+ *	chain postrouting { type filter hook postrouting priority raw;
+ *		oifname "venet*" oifname @held counter drop }
+ *	chain ve-2 {
+ *		iifname @held counter drop
  *		fib saddr . iif oif missing counter drop
  *		ip saddr 0.0.0.0/8 counter drop
  *		icmpv6 type 133-137 counter drop	router and neighbour discovery, redirect
@@ -25,6 +29,7 @@
 #include <libnftnl/common.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
+#include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -35,12 +40,14 @@
 #include "mech/net/rt.h"
 #include "os/nl.h"
 
-#define TABLE	   "vz"
-#define BASE_CHAIN "prerouting"
+#define IN_CHAIN    "prerouting"
+#define OUT_CHAIN   "postrouting"
 /* Its name is the version of all rules: another one is made when they change. */
-#define VE_CHAIN   "ve-1"
+#define VE_CHAIN    "ve-2"
 
-enum kind { END, META, PAYLOAD, CMP, FIB, COUNTER, DROP, JUMP };
+#define IFNAME_TYPE 41 /* what nft(8) calls a set's "type ifname" */
+
+enum kind { END, META, PAYLOAD, CMP, FIB, HELD, COUNTER, DROP, JUMP };
 
 /* One expression; everything goes through register 1. */
 struct step {
@@ -72,7 +79,10 @@ static const struct rule {
 	const char *chain;
 	struct step step[8];
 } rules[] = {
-	{ BASE_CHAIN, { LOAD(NFT_META_IIFNAME), IS(HOST_DEV), { .kind = JUMP } } },
+	{ IN_CHAIN, { LOAD(NFT_META_IIFNAME), IS(HOST_DEV), { .kind = JUMP } } },
+	{ OUT_CHAIN, { LOAD(NFT_META_OIFNAME), IS(HOST_DEV), { .kind = HELD },
+		       { .kind = COUNTER }, { .kind = DROP } } },
+	{ VE_CHAIN, { LOAD(NFT_META_IIFNAME), { .kind = HELD }, { .kind = COUNTER }, { .kind = DROP } } },
 	{ VE_CHAIN, { { .kind = FIB }, IS("\0\0\0\0"), { .kind = COUNTER }, { .kind = DROP } } },
 	{ VE_CHAIN, { LOAD(NFT_META_NFPROTO), IS("\x02"),
 		      AT(NFT_PAYLOAD_NETWORK_HEADER, 12), IS("\0"),
@@ -122,6 +132,10 @@ static void set_expr(struct nftnl_expr *x, const struct step *s)
 		nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_OIF);
 		nftnl_expr_set_u32(x, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF);
 		break;
+	case HELD:
+		nftnl_expr_set_u32(x, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+		nftnl_expr_set_str(x, NFTNL_EXPR_LOOKUP_SET, FILTER_HELD);
+		break;
 	case DROP:
 		set_verdict(x, NF_DROP);
 		break;
@@ -138,14 +152,14 @@ static struct nftnl_rule *make_rule(const struct rule *r)
 	/* clang-format off */
 	static const char *const names[] = {
 		[META] = "meta", [PAYLOAD] = "payload", [CMP] = "cmp", [FIB] = "fib",
-		[COUNTER] = "counter", [DROP] = "immediate", [JUMP] = "immediate",
+		[HELD] = "lookup", [COUNTER] = "counter", [DROP] = "immediate", [JUMP] = "immediate",
 	};
 	/* clang-format on */
 	struct nftnl_rule *rule = nftnl_rule_alloc();
 
 	if (!rule)
 		return NULL;
-	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, TABLE);
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, FILTER_TABLE);
 	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, r->chain);
 	for (const struct step *s = r->step; s->kind != END; s++) {
 		struct nftnl_expr *x = nftnl_expr_alloc(names[s->kind]);
@@ -184,14 +198,36 @@ static void put_table(struct batch *b, uint16_t type, uint16_t flags)
 		b->failed = true;
 		return;
 	}
-	nftnl_table_set_str(t, NFTNL_TABLE_NAME, TABLE);
+	nftnl_table_set_str(t, NFTNL_TABLE_NAME, FILTER_TABLE);
 	m = next(b, type, flags);
 	nftnl_table_nlmsg_build_payload(m, t);
 	b->len += m->nlmsg_len;
 	nftnl_table_free(t);
 }
 
-static void put_chain(struct batch *b, const char *name, bool base)
+/* Hashed without a size: an element more or less then costs no grace period. */
+static void put_held(struct batch *b)
+{
+	struct nftnl_set *t = nftnl_set_alloc();
+	struct nlmsghdr *m;
+
+	if (!t) {
+		b->failed = true;
+		return;
+	}
+	nftnl_set_set_str(t, NFTNL_SET_TABLE, FILTER_TABLE);
+	nftnl_set_set_str(t, NFTNL_SET_NAME, FILTER_HELD);
+	nftnl_set_set_u32(t, NFTNL_SET_ID, 1);
+	nftnl_set_set_u32(t, NFTNL_SET_KEY_TYPE, IFNAME_TYPE);
+	nftnl_set_set_u32(t, NFTNL_SET_KEY_LEN, IFNAMSIZ);
+	m = next(b, NFT_MSG_NEWSET, NLM_F_CREATE);
+	nftnl_set_nlmsg_build_payload(m, t);
+	b->len += m->nlmsg_len;
+	nftnl_set_free(t);
+}
+
+/* hook < 0: a chain that is only jumped to */
+static void put_chain(struct batch *b, const char *name, int hook)
 {
 	struct nftnl_chain *c = nftnl_chain_alloc();
 	struct nlmsghdr *m;
@@ -200,11 +236,11 @@ static void put_chain(struct batch *b, const char *name, bool base)
 		b->failed = true;
 		return;
 	}
-	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, TABLE);
+	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, FILTER_TABLE);
 	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name);
-	if (base) {
+	if (hook >= 0) {
 		nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, "filter");
-		nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, NF_INET_PRE_ROUTING);
+		nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, (uint32_t)hook);
 		nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, NF_IP_PRI_RAW);
 		nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, NF_ACCEPT);
 	}
@@ -246,8 +282,10 @@ static int commit(struct nl *n, unsigned int what)
 	}
 	if (what & MAKE) {
 		put_table(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
-		put_chain(b, BASE_CHAIN, true);
-		put_chain(b, VE_CHAIN, false);
+		put_held(b);
+		put_chain(b, IN_CHAIN, NF_INET_PRE_ROUTING);
+		put_chain(b, OUT_CHAIN, NF_INET_POST_ROUTING);
+		put_chain(b, VE_CHAIN, -1);
 		for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
 			put_rule(b, &rules[i]);
 	}
@@ -267,7 +305,7 @@ static int stands(struct nl *n)
 		nl_begin(n, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, &head, sizeof(head));
 	int r;
 
-	mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, TABLE);
+	mnl_attr_put_strz(m, NFTA_CHAIN_TABLE, FILTER_TABLE);
 	mnl_attr_put_strz(m, NFTA_CHAIN_NAME, VE_CHAIN);
 	r = nl_talk(n, NULL, NULL);
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;
@@ -301,7 +339,7 @@ int filter_up(struct vz_error *e)
 		r = commit(n, REMOVE | MAKE);
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_KERNEL,
-				    "make nftables table inet " TABLE
+				    "make nftables table inet " FILTER_TABLE
 				    " (source check): the kernel needs nf_tables and nft_fib_inet");
 	return 0;
 }
@@ -315,5 +353,5 @@ int filter_down(struct vz_error *e)
 	if (r < 0)
 		return r;
 	r = commit(n, REMOVE);
-	return r < 0 ? vz_fail(e, r, "remove nftables table inet " TABLE) : 0;
+	return r < 0 ? vz_fail(e, r, "remove nftables table inet " FILTER_TABLE) : 0;
 }

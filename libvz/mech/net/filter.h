@@ -5,6 +5,9 @@
 
 #include "base/error.h"
 
+#define FILTER_TABLE "vz"   /* of family inet */
+#define FILTER_HELD  "held" /* its set of device names, which hold.c fills */
+
 /* Have the table stand; cheap when it does. */
 int filter_up(struct vz_error *e) _must_check_;
 /* Remove it; absent is fine. */

@@ -63,4 +63,19 @@ int net_sync(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct
 /* 1 when addr is the host's own or has a host route to another device than venet<ctid>, else 0 */
 int net_addr_in_use(uint32_t ctid, const struct net_addr *a) _must_check_;
 
+/*
+ * Hold: every packet from and to venet<CTID> is dropped on the host, from this call on and until
+ * net_release() or net_down(), whichever process calls them; the device need not exist (yet).  A firewall's
+ * `flush ruleset` ends it too.  Who sends to the VE from the host itself without TCP is told EPERM meanwhile.
+ */
+int net_hold(uint32_t ctid, struct vz_error *e) _must_check_;
+/*
+ * Not held is fine.  Packets flow when this returns, but the kernel makes whoever closes the descriptor
+ * wait for an RCU grace period (10 to 20 ms): *ret_slow_fd is for the caller to close when nobody waits;
+ * with NULL the call takes that long.
+ */
+int net_release(uint32_t ctid, int *ret_slow_fd, struct vz_error *e) _must_check_;
+/* 1 held, 0 not */
+int net_is_held(uint32_t ctid) _must_check_;
+
 #endif

@@ -283,7 +283,8 @@ int net_down(uint32_t ctid, struct vz_error *e)
 	r = rt_sweep_proxies(n);
 	if (r < 0)
 		return net_fail(e, n, r, "remove proxy neighbour entries of %s", dev);
-	return drop_filter(n, e);
+	r = net_release(ctid, NULL, e);
+	return r < 0 ? r : drop_filter(n, e);
 }
 
 int net_sync(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct logger *l,
