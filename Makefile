@@ -23,7 +23,7 @@ CFLAGS ?= -O2 -g
 PKG_CONFIG ?= pkg-config
 SCDOC ?= scdoc
 FUZZ_SECONDS ?= 20
-LIBS := libcap libmnl libnftnl libseccomp libarchive
+LIBS := libcap libmnl libnftnl libseccomp libarchive libsodium
 Q := $(if $(V),,@)
 QUIET := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 say = $(if $(V)$(QUIET),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))';)
@@ -47,6 +47,9 @@ CC_ID := $(shell { echo '$(CC) $(USER_CFLAGS) $(SAN)'; $(CC) --version; } 2>&1 |
 include $(O)/cc-$(CC_ID).mk
 LIB_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBS))
 LIB_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBS))
+# Tools carry the little of libsodium that they use: loading it would cost every command what only a dump needs.
+SODIUM_A := $(wildcard $(shell $(PKG_CONFIG) --variable=libdir libsodium)/libsodium.a)
+TOOL_LIBS := $(if $(SODIUM_A),$(patsubst -lsodium,$(SODIUM_A),$(LIB_LIBS)),$(LIB_LIBS))
 endif
 $(O)/cc-$(CC_ID).mk: tests/build/cc-features
 	@mkdir -p $(@D)
@@ -93,7 +96,7 @@ define tool_rule
 $(O)/bin/$(1): $(call objs,$($(1)_SRCS) $(VZCTL_COMMON)) $(O)/libvz.a
 	$$(Q)mkdir -p $$(@D)
 	$$(call say,LD,$$@)$$(call reached,$$^,$(O)/$(1).reached.o)$$(CC) $$(CFLAGS) $$(LDFLAGS) -pie -o $$@ \
-		$$(if $$(PLAIN_LINK),$$^,$(O)/$(1).reached.o) $$(LIB_LIBS)
+		$$(if $$(PLAIN_LINK),$$^,$(O)/$(1).reached.o) $$(TOOL_LIBS)
 endef
 # sanitizers and LTO have their own ideas of what is reached
 PLAIN_LINK := $(SAN)$(findstring -flto,$(USER_CFLAGS))

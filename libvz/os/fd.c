@@ -156,8 +156,23 @@ static int give_name(int fd, const char *name)
 	return RET_NERRNO(linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW));
 }
 
-static int replace_file(const char *path, const void *data, size_t len, mode_t mode, bool durable)
+enum how { REPLACE = 1, DURABLE = 2 };
+
+static int put_in_place(const char *tmp, const char *path, unsigned int how)
 {
+	int r;
+
+	if (how & REPLACE)
+		return RET_NERRNO(rename(tmp, path));
+	r = RET_NERRNO(link(tmp, path));
+	(void)unlink(tmp);
+	return r;
+}
+
+static int replace_file(const char *path, const void *data, size_t len, mode_t mode,
+			unsigned int how)
+{
+	bool durable = how & DURABLE;
 	_cleanup_free_ char *tmp = NULL;
 	_cleanup_close_ int fd = -EBADF;
 	bool nameless = false;
@@ -181,7 +196,7 @@ static int replace_file(const char *path, const void *data, size_t len, mode_t m
 	if (r >= 0 && nameless)
 		r = give_name(fd, tmp);
 	if (r >= 0)
-		r = RET_NERRNO(rename(tmp, path));
+		r = put_in_place(tmp, path, how);
 	if (r < 0) {
 		(void)unlink(tmp);
 		return r;
@@ -191,12 +206,17 @@ static int replace_file(const char *path, const void *data, size_t len, mode_t m
 
 int os_replace_file(const char *path, const void *data, size_t len, mode_t mode)
 {
-	return replace_file(path, data, len, mode, true);
+	return replace_file(path, data, len, mode, REPLACE | DURABLE);
+}
+
+int os_create_file(const char *path, const void *data, size_t len, mode_t mode)
+{
+	return replace_file(path, data, len, mode, DURABLE);
 }
 
 int os_replace_file_volatile(const char *path, const void *data, size_t len, mode_t mode)
 {
-	return replace_file(path, data, len, mode, false);
+	return replace_file(path, data, len, mode, REPLACE);
 }
 
 int os_mkdir_p(const char *path, mode_t mode)

@@ -31,7 +31,9 @@ int os_read_file_at(int dirfd, const char *path, size_t max, char **ret, size_t 
 int os_write_file_at(int dirfd, const char *path, const char *text) _must_check_;
 /* Temporary sibling, fsync, rename, fsync of the directory. */
 int os_replace_file(const char *path, const void *data, size_t len, mode_t mode) _must_check_;
-/* The same without the fsyncs, for /run. */
+/* The same, but -EEXIST where there is one already. */
+int os_create_file(const char *path, const void *data, size_t len, mode_t mode) _must_check_;
+/* Replacing without the fsyncs, for /run. */
 int os_replace_file_volatile(const char *path, const void *data, size_t len, mode_t mode)
 	_must_check_;
 int os_fsync_dir(const char *path) _must_check_;

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Checkpoint and restore of a set of processes; knows no VE. */
+#ifndef MECH_CR_CR_H
+#define MECH_CR_CR_H
+
+#include "mech/cr/dump.h"
+
+#endif

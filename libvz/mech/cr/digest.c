@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Digests of a dump's files, as fast as the machine has processors: a list of
+ * tasks (a piece of 16 MiB each, then the fsyncs) in memory shared with forked
+ * helpers, who take the next one until none is left.  Processes and not
+ * threads: who calls goes on to change namespaces, which the kernel refuses to
+ * a process whose threads have not quite ended.  A helper explains nothing;
+ * what it could not do is done again here, where the story is told.
+ */
+#include "mech/cr/manifest.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "os/os.h"
+
+#define PIECE	      (16ULL << 20)
+#define BUFFER	      (256U << 10)
+#define HELPERS_MAX   7
+#define HELPER_WORTH  (2ULL << 20) /* a fork costs as much as this */
+#define FSYNCS_WORTH  8
+#define SIZE_MAX_FILE (1ULL << 46)
+
+struct task {
+	uint32_t file;
+	uint32_t piece;
+	int32_t result; /* 1: not done */
+	uint8_t digest[CR_DIGEST_SIZE];
+};
+
+struct work {
+	uint32_t next;
+	uint32_t pieces, tasks; /* tasks from pieces on are fsyncs */
+	struct task t[];
+};
+
+uint64_t cr_now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+void cr_digest_bytes(const void *data, size_t len, uint8_t ret[CR_DIGEST_SIZE])
+{
+	(void)crypto_generichash(ret, CR_DIGEST_SIZE, data, len, NULL, 0);
+}
+
+static int open_listed(int dirfd, const char *name)
+{
+	/* NONBLOCK: a pipe in the file's place must not keep us */
+	return os_openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0,
+			 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+}
+
+int cr_file_open(int dirfd, const char *name, uint64_t *ret_size, struct vz_error *e)
+{
+	_cleanup_close_ int fd = open_listed(dirfd, name);
+	struct stat st;
+
+	if (fd == -ENOENT)
+		return vz_fail(
+			e, -EBADMSG,
+			"%s is missing (the dump is incomplete; nothing can be restored from it)",
+			name);
+	if (fd == -ELOOP || fd == -EXDEV)
+		return vz_fail(e, -EPERM, "%s is a link or a mount (dumps hold plain files only)",
+			       name);
+	if (fd < 0)
+		return vz_fail(e, fd, "open %s", name);
+	if (fstat(fd, &st) < 0)
+		return vz_fail(e, -errno, "look at %s", name);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return vz_fail(e, -EPERM, "%s is %s (dumps hold plain files only)", name,
+			       S_ISREG(st.st_mode) ? "known by another name as well"
+						   : "not a regular file");
+	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return vz_fail(
+			e, -EPERM,
+			"%s belongs to user %u and has mode %04o: others could have changed it "
+			"(make a new dump)",
+			name, (unsigned int)st.st_uid, st.st_mode & 07777U);
+	*ret_size = (uint64_t)st.st_size;
+	return TAKE_FD(fd);
+}
+
+static int hash_piece(int fd, uint64_t off, uint64_t len, uint8_t ret[CR_DIGEST_SIZE])
+{
+	_cleanup_free_ uint8_t *buf = malloc(BUFFER);
+	crypto_generichash_state s;
+
+	if (!buf)
+		return -ENOMEM;
+	(void)crypto_generichash_init(&s, NULL, 0, CR_DIGEST_SIZE);
+	while (len) {
+		ssize_t n = pread(fd, buf, len < BUFFER ? (size_t)len : BUFFER, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0) /* shorter than it was a moment ago */
+			return -EBADMSG;
+		(void)crypto_generichash_update(&s, buf, (unsigned long long)n);
+		off += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	(void)crypto_generichash_final(&s, ret, CR_DIGEST_SIZE);
+	return 0;
+}
+
+static int run_task(const struct cr_manifest *m, const struct cr_digest_opts *o,
+		    const struct work *w, struct task *t)
+{
+	const struct cr_file *f = &m->files[t->file];
+	_cleanup_close_ int fd = open_listed(o->dirfd, f->name);
+	uint64_t off = t->piece * PIECE, left = f->size - off;
+
+	if (fd < 0)
+		return fd;
+	if (t >= w->t + w->pieces)
+		return RET_NERRNO(fsync(fd));
+	if (left > PIECE)
+		left = PIECE;
+	/* the disk works while we count: writing what is to be synced, or reading ahead */
+	if (o->sync)
+		(void)sync_file_range(fd, (off_t)off, (off_t)left, SYNC_FILE_RANGE_WRITE);
+	else
+		(void)posix_fadvise(fd, (off_t)off, (off_t)left, POSIX_FADV_WILLNEED);
+	return hash_piece(fd, off, left, t->digest);
+}
+
+static void run_tasks(const struct cr_manifest *m, const struct cr_digest_opts *o, struct work *w,
+		      uint32_t end)
+{
+	uint32_t i;
+
+	while ((i = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED)) < end)
+		w->t[i].result = run_task(m, o, w, &w->t[i]);
+}
+
+/* All tasks up to end, with helpers; what a helper that was killed left undone is done last. */
+static void run_all(const struct cr_manifest *m, const struct cr_digest_opts *o, struct work *w,
+		    uint32_t end, uint32_t helpers)
+{
+	pid_t pids[HELPERS_MAX], self = getpid();
+
+	for (uint32_t i = 0; i < helpers; i++) {
+		pids[i] = os_fork(NULL);
+		if (pids[i] != 0)
+			continue;
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() == self)
+			run_tasks(m, o, w, end);
+		_exit(0);
+	}
+	run_tasks(m, o, w, end);
+	for (uint32_t i = 0; i < helpers; i++)
+		if (pids[i] > 0)
+			IGNORE(os_reap(pids[i], NULL));
+	for (uint32_t i = 0; i < end; i++)
+		if (w->t[i].result > 0)
+			w->t[i].result = run_task(m, o, w, &w->t[i]);
+	w->next = end;
+}
+
+static uint32_t processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (uint32_t)CPU_COUNT(&set);
+}
+
+static uint32_t helpers_for(uint64_t worth)
+{
+	uint64_t n = processors() - 1;
+
+	if (n > worth)
+		n = worth;
+	return n > HELPERS_MAX ? HELPERS_MAX : (uint32_t)n;
+}
+
+static uint32_t pieces_of(const struct cr_file *f)
+{
+	return f->size ? (uint32_t)((f->size + PIECE - 1) / PIECE) : 1;
+}
+
+/* Sizes as they are now; check: as the manifest says. */
+static int take_sizes(struct cr_manifest *m, const struct cr_digest_opts *o, uint64_t *ret_pieces,
+		      struct vz_error *e)
+{
+	uint64_t pieces = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		struct cr_file *f = &m->files[i];
+		uint64_t size;
+		int fd = cr_file_open(o->dirfd, f->name, &size, e);
+
+		if (fd < 0)
+			return fd;
+		(void)safe_close(fd);
+		if (o->check && size != f->size)
+			return vz_fail(
+				e, -EBADMSG,
+				"%s has %llu bytes and not the %llu it was made with (nothing "
+				"can be restored from it)",
+				f->name, (unsigned long long)size, (unsigned long long)f->size);
+		if (size > SIZE_MAX_FILE)
+			return vz_fail(e, -EFBIG, "%s is larger than any memory", f->name);
+		f->size = size;
+		pieces += pieces_of(f);
+	}
+	*ret_pieces = pieces;
+	return 0;
+}
+
+static void fill_tasks(struct work *w, const struct cr_manifest *m, bool sync)
+{
+	for (size_t i = 0; i < m->n; i++)
+		for (uint32_t p = 0; p < pieces_of(&m->files[i]); p++)
+			w->t[w->pieces++] =
+				(struct task){ .file = (uint32_t)i, .piece = p, .result = 1 };
+	w->tasks = w->pieces;
+	for (size_t i = 0; sync && i < m->n; i++)
+		w->t[w->tasks++] = (struct task){ .file = (uint32_t)i, .result = 1 };
+}
+
+/* The digest of a file from those of its pieces, which begin at t. */
+static void combine(const struct task *t, uint32_t n, uint8_t ret[CR_DIGEST_SIZE])
+{
+	crypto_generichash_state s;
+
+	if (n == 1) {
+		memcpy(ret, t->digest, CR_DIGEST_SIZE);
+		return;
+	}
+	(void)crypto_generichash_init(&s, NULL, 0, CR_DIGEST_SIZE);
+	for (uint32_t i = 0; i < n; i++)
+		(void)crypto_generichash_update(&s, t[i].digest, CR_DIGEST_SIZE);
+	(void)crypto_generichash_final(&s, ret, CR_DIGEST_SIZE);
+}
+
+static int take_results(struct cr_manifest *m, const struct cr_digest_opts *o, const struct work *w,
+			struct vz_error *e)
+{
+	uint8_t digest[CR_DIGEST_SIZE];
+
+	for (uint32_t i = 0; i < w->tasks; i++)
+		if (w->t[i].result < 0)
+			return vz_fail(e, w->t[i].result, "%s %s",
+				       i < w->pieces ? "read" : "bring to the disk:",
+				       m->files[w->t[i].file].name);
+	for (uint32_t i = 0; i < w->pieces; i += pieces_of(&m->files[w->t[i].file])) {
+		struct cr_file *f = &m->files[w->t[i].file];
+
+		combine(&w->t[i], pieces_of(f), digest);
+		if (!o->check)
+			memcpy(f->digest, digest, sizeof(digest));
+		else if (memcmp(f->digest, digest, sizeof(digest)) != 0)
+			return vz_fail(e, -EBADMSG,
+				       "%s was changed since the dump was made (nothing can be "
+				       "restored from it)",
+				       f->name);
+	}
+	return 0;
+}
+
+int cr_digest(struct cr_manifest *m, struct cr_digest_opts *o, struct vz_error *e)
+{
+	uint64_t pieces = 0, bytes = 0, at[3];
+	struct work *w;
+	size_t size;
+	int r = take_sizes(m, o, &pieces, e);
+
+	if (r < 0)
+		return r;
+	if (pieces + m->n > UINT32_MAX / 2)
+		return vz_fail(e, -EFBIG, "the dump is too large");
+	for (size_t i = 0; i < m->n; i++)
+		bytes += m->files[i].size;
+	size = sizeof(*w) + (pieces + (o->sync ? m->n : 0)) * sizeof(struct task);
+	w = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (w == MAP_FAILED)
+		return vz_fail(e, -errno, "memory for %llu digests", (unsigned long long)pieces);
+	fill_tasks(w, m, o->sync);
+	at[0] = cr_now_us();
+	run_all(m, o, w, w->pieces, helpers_for(bytes / HELPER_WORTH));
+	at[1] = cr_now_us();
+	if (o->sync)
+		run_all(m, o, w, w->tasks, helpers_for(m->n / FSYNCS_WORTH));
+	at[2] = cr_now_us();
+	o->digest_us = at[1] - at[0];
+	o->sync_us = at[2] - at[1];
+	r = take_results(m, o, w, e);
+	(void)munmap(w, size);
+	return r;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Manifest, digests and keys of a dump: private to mech/cr. */
+#ifndef MECH_CR_MANIFEST_H
+#define MECH_CR_MANIFEST_H
+
+#include "mech/cr/dump.h"
+
+#define CR_DIGEST_SIZE	 32
+#define CR_MANIFEST_MAX	 (32U << 20)
+#define CR_FILES_MAX	 262144
+#define CR_NAME_MAX	 255
+#define CR_PUB_SIZE	 32
+#define CR_SIG_SIZE	 64
+#define CR_IMG		 "img"
+#define CR_MANIFEST	 "manifest"
+#define CR_MANIFEST_SIG	 "manifest.sig"
+#define CR_MANIFEST_HEAD "vz-dump "
+
+struct cr_file {
+	char *name; /* "img/pages-1.img", "cgroup"; relative to the dump */
+	uint64_t size;
+	uint8_t digest[CR_DIGEST_SIZE];
+};
+
+struct cr_manifest {
+	struct cr_dump_info info;
+	struct cr_file *files; /* by name, ascending */
+	size_t n, cap;
+};
+
+void cr_manifest_done(struct cr_manifest *m);
+#define _cleanup_cr_manifest_ _cleanup_(cr_manifest_done)
+/* NAME or img/NAME, of letters, digits, '.', '_', '-', not beginning with '.'. */
+bool cr_name_ok(const char *name);
+int cr_manifest_add(struct cr_manifest *m, const char *dir, const char *name) _must_check_;
+void cr_manifest_sort(struct cr_manifest *m);
+struct cr_file *cr_manifest_find(const struct cr_manifest *m, const char *name);
+int cr_manifest_format(const struct cr_manifest *m, char **ret, size_t *ret_len) _must_check_;
+/* Strict: what format() would not write is -EBADMSG; -EPROTONOSUPPORT: another version. */
+int cr_manifest_parse(struct cr_manifest *m, const char *text, size_t len, struct vz_error *e)
+	_must_check_;
+/* First line only; before the signature, so that a newer dump is called that and not forged. */
+int cr_manifest_version(const char *text, size_t len, struct vz_error *e) _must_check_;
+
+/* Names in a dump's top directory that are not listed. */
+bool cr_is_loose(const char *name);
+
+/* ---- digest.c ---- */
+/*
+ * BLAKE2b-256 of a file, or of the digests of its pieces of 16 MiB where it is larger than one.
+ * All files of m, in parallel; sizes are what fstat says and become part of m, or have to be equal.
+ */
+struct cr_digest_opts {
+	int dirfd;
+	bool check; /* compare with m, -EBADMSG; else fill m */
+	bool sync;  /* fsync each file as well */
+	uint64_t digest_us, sync_us;
+};
+int cr_digest(struct cr_manifest *m, struct cr_digest_opts *o, struct vz_error *e) _must_check_;
+/* Open a file of a dump: a regular one with one name, ours, not writable by others. fstat's size comes back. */
+int cr_file_open(int dirfd, const char *name, uint64_t *ret_size, struct vz_error *e) _must_check_;
+/* Digest of a small file's bytes in memory. */
+void cr_digest_bytes(const void *data, size_t len, uint8_t ret[CR_DIGEST_SIZE]);
+uint64_t cr_now_us(void);
+
+/* ---- key.c ---- */
+/* Library start; without it the slow BLAKE2b is used. */
+int cr_sodium(struct vz_error *e) _must_check_;
+/* "ed25519 ID SIGNATURE\n" of these bytes, by the node's key. */
+int cr_key_sign(const char *keys, const void *data, size_t len, char **ret,
+		char ret_id[CR_NODE_ID_SIZE], struct vz_error *e) _must_check_;
+/* The signature must be by our own key or one of trusted/: its id comes back. */
+int cr_key_check(const char *keys, const char *sig, const void *data, size_t len,
+		 char ret_id[CR_NODE_ID_SIZE], struct vz_error *e) _must_check_;
+
+#endif
