@@ -259,6 +259,48 @@ kill_soon() {
 	recovers "$CT"
 }
 
+# start_hangs WHERE: a start that waits for a script without end is interrupted, and undone at once
+start_hangs() {
+	local pid
+	rm -f "$BATS_TEST_TMPDIR/hangs"
+	env --default-signal vzctl start "$CT" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	pid=$!
+	wait_until 10 "$2"
+	kill -INT "$pid"
+	status=0
+	wait "$pid" || status=$?
+	assert_eq "$status" 130 "status of the interrupted start ($1)"
+	SECONDS=0
+	wait_until 5 undone
+	nothing_left "$CT"
+	refute pgrep -fx 'sleep 4[0-9][0-9]'
+	echo "$1: undone after $SECONDS s"
+}
+
+@test "SIGINT ends a start that hangs in a script, on the host or inside" {
+	ve_create "$CT"
+	undone() { ve_is "$CT" "exist unmounted down" && [ ! -e "/vz/lock/$CT.lck" ] && [ ! -e "/run/vz/$CT" ]; }
+	asleep() { pgrep -fx 'sleep 4[0-9][0-9]'; }
+	# what a script started ends with it
+	printf '#!/bin/sh\nsleep 401 &\nsleep 402\necho\n' >"/etc/vz/conf/$CT.mount"
+	chmod +x "/etc/vz/conf/$CT.mount"
+	start_hangs "action script on the host" asleep
+	rm "/etc/vz/conf/$CT.mount"
+	printf '#!/bin/sh\nsleep 403 &\nsleep 404\necho\n' >"/etc/vz/conf/$CT.start"
+	chmod +x "/etc/vz/conf/$CT.start"
+	start_hangs "action script inside" asleep
+	rm "/etc/vz/conf/$CT.start"
+	# the distribution's, which a shell of the tenant's is to run
+	mkdir -p "/vz/private/$CT/fs/bin"
+	printf '#!/bin/busybox sh\nexec /bin/busybox sleep 405\n' >"/vz/private/$CT/fs/bin/sh"
+	chmod 755 "/vz/private/$CT/fs/bin/sh"
+	vz set "$CT" --hostname hangs.example --save
+	asleep() { pgrep -fx '/bin/busybox sleep 405'; }
+	start_hangs "first-boot script" asleep
+	rm "/vz/private/$CT/fs/bin/sh"
+	recovers "$CT"
+}
+
 @test "two verbs at once on one VE: one after the other, or refused with 9" {
 	ve_create "$CT"
 	local i a b

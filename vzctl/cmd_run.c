@@ -36,7 +36,9 @@ const struct cmd cmd_start = {
 	.doc = "Runs the container's init in its own namespaces and control group, with its "
 	       "resources, addresses and action scripts. A container with a stored dump is "
 	       "started afresh. Starting a running container is an error (32), starting one "
-	       "with DISABLED=yes too (105) unless *--force* is given.",
+	       "with DISABLED=yes too (105) unless *--force* is given. A start that is interrupted "
+	       "(SIGINT, SIGTERM, SIGHUP) ends at once, also when it waits for a script, which is "
+	       "killed; what it has done is undone.",
 	.opts = start_opts,
 	.flags = CMD_CTID | CMD_ENTERS,
 	.bad_option = VZ_EXIT_SYNTAX,

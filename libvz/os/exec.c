@@ -24,6 +24,9 @@ static _Noreturn void child(char *const argv[], const struct os_exec_opts *o, in
 {
 	sigset_t none;
 
+	/* what can be interrupted ends as a whole */
+	if (o->hangup_fd > 0)
+		(void)setpgid(0, 0);
 	if (dup2(in, STDIN_FILENO) < 0 ||
 	    (out >= 0 && (dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)))
 		_exit(126);
@@ -72,7 +75,7 @@ static void drain(struct pump *p)
 }
 
 /* Until the child ended and its output is read; a grandchild holding the pipe is not waited for. */
-static int pump(struct pump *p, int timeout_ms)
+static int pump(struct pump *p, int timeout_ms, int hangup_fd)
 {
 	uint64_t end = os_now_ms() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms);
 
@@ -81,6 +84,7 @@ static int pump(struct pump *p, int timeout_ms)
 			{ .fd = p->pidfd, .events = POLLIN },
 			{ .fd = p->out, .events = POLLIN },
 			{ .fd = p->in, .events = POLLOUT },
+			{ .fd = os_hangup_poll(hangup_fd) },
 		};
 		uint64_t now = os_now_ms();
 		int left = timeout_ms < 0 ? -1 : now < end ? (int)(end - now) : 0;
@@ -93,6 +97,8 @@ static int pump(struct pump *p, int timeout_ms)
 			return -ETIMEDOUT;
 		if (n < 0)
 			continue;
+		if (fds[3].revents)
+			return -ECANCELED;
 		if (fds[2].revents)
 			feed(p);
 		if (fds[1].revents)
@@ -143,12 +149,15 @@ int os_exec(char *const argv[], const struct os_exec_opts *opts, char **ret_out)
 			   .pidfd = pidfd,
 			   .data = o->in,
 			   .len = o->in_len };
-	r = pump(&p, o->timeout_ms);
+	r = pump(&p, o->timeout_ms, o->hangup_fd);
 	(void)safe_close(p.in);
 	(void)safe_close(p.out);
 	text = p.text;
-	if (r < 0)
+	if (r < 0) {
+		if (o->hangup_fd > 0)
+			IGNORE(os_pidfd_kill_group(pidfd, SIGKILL));
 		IGNORE(os_pidfd_kill(pidfd, SIGKILL));
+	}
 	r = RET_GATHER(r, os_reap(pid, &status));
 	if (r < 0)
 		return r;

@@ -89,7 +89,8 @@ uint64_t os_now_ms(void);
 
 /*
  * Run a helper: absolute path or PATH search, argv only, stdin /dev/null or the given bytes, stdout and
- * stderr to the caller's or captured (merged) into *ret_out when not NULL; killed after timeout_ms (-ETIMEDOUT).
+ * stderr to the caller's or captured (merged) into *ret_out when not NULL; killed after timeout_ms (-ETIMEDOUT),
+ * or when the other end of hangup_fd is closed (-ECANCELED), then with all that it started.
  * Returns the wait status (>= 0).
  */
 struct os_exec_opts {
@@ -97,6 +98,7 @@ struct os_exec_opts {
 	const char *in;	  /* bytes for stdin or NULL */
 	size_t in_len;
 	int timeout_ms; /* -1: none */
+	int hangup_fd;	/* 0: none */
 };
 int os_exec(char *const argv[], const struct os_exec_opts *o, char **ret_out) _must_check_;
 
@@ -107,9 +109,17 @@ int os_seal_self(char *const argv[], char *const env[]) _must_check_;
 int os_seqpacket_pair(int fds[2]) _must_check_;
 /* One message with up to nfds descriptors; MSG_NOSIGNAL. */
 int os_send_fds(int sock, const void *data, size_t len, const int *fds, size_t nfds) _must_check_;
+/*
+ * Something to read, or the other side's end, within timeout_ms; else -ETIMEDOUT. -ECANCELED when
+ * the other end of hangup_fd (0: none) is closed meanwhile.
+ */
+int os_recv_wait(int sock, int hangup_fd, int timeout_ms) _must_check_;
+/* What to give poll(2) for such a descriptor; it answers with POLLHUP or POLLERR unasked. */
+static inline int os_hangup_poll(int hangup_fd)
+{
+	return hangup_fd > 0 ? hangup_fd : -1;
+}
 /* One message of exactly len bytes; EOF is -ECONNRESET, another length -EBADMSG. fds: filled, rest -EBADF. */
-/* Something to read, or the other side's end, within timeout_ms; else -ETIMEDOUT. */
-int os_recv_wait(int sock, int timeout_ms) _must_check_;
 int os_recv_fds(int sock, void *data, size_t len, int *fds, size_t nfds) _must_check_;
 
 /* ---- mount.c ---- */

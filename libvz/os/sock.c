@@ -67,17 +67,18 @@ static void take_fds(struct msghdr *msg, int *fds, size_t nfds)
 	}
 }
 
-int os_recv_wait(int sock, int timeout_ms)
+int os_recv_wait(int sock, int hangup_fd, int timeout_ms)
 {
 	uint64_t end = os_now_ms() + (uint64_t)timeout_ms;
 
 	for (;;) {
-		struct pollfd p = { .fd = sock, .events = POLLIN };
+		struct pollfd p[] = { { .fd = sock, .events = POLLIN },
+				      { .fd = os_hangup_poll(hangup_fd) } };
 		uint64_t now = os_now_ms();
-		int n = poll(&p, 1, now < end ? (int)(end - now) : 0);
+		int n = poll(p, ARRAY_SIZE(p), now < end ? (int)(end - now) : 0);
 
 		if (n > 0)
-			return 0;
+			return p[0].revents ? 0 : -ECANCELED;
 		if (n == 0)
 			return -ETIMEDOUT;
 		if (errno != EINTR)

@@ -196,7 +196,7 @@ static _Noreturn void outside(const struct enter *x)
 
 static int receive(int sock, struct enter_msg *m, int *fd, struct vz_error *e)
 {
-	int r = os_recv_wait(sock, WAY_IN_MS);
+	int r = os_recv_wait(sock, 0, WAY_IN_MS);
 
 	if (r == -ETIMEDOUT)
 		return vz_fail_exit(
@@ -276,7 +276,7 @@ static void abandon(int sock, struct entered *got)
 	int fd;
 
 	if (got->pid <= 0)
-		while (os_recv_wait(sock, ABANDON_MS) >= 0 &&
+		while (os_recv_wait(sock, 0, ABANDON_MS) >= 0 &&
 		       os_recv_fds(sock, &m, sizeof(m), &fd, 1) >= 0) {
 			(void)safe_close(fd);
 			if (m.pid > 0)

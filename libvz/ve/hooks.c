@@ -64,7 +64,7 @@ static int run_host(const struct ve *ve, const char *path, struct vz_error *e)
 	_cleanup_strv_ char **env = NULL;
 	_cleanup_free_ char *out = NULL;
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
-	struct os_exec_opts o = { .timeout_ms = TIMEOUT_MS };
+	struct os_exec_opts o = { .timeout_ms = TIMEOUT_MS, .hangup_fd = ve->hangup_fd };
 	int r;
 
 	if (access(path, X_OK) < 0)

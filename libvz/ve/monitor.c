@@ -185,7 +185,9 @@ static _Noreturn void monitor(struct start_op *op, int lock_fd)
 	IGNORE(os_close_except(keep, ARRAY_SIZE(keep)));
 	op->ve->log = &log;
 	op->front_gone = front_gone;
+	op->ve->hangup_fd = op->front;
 	r = start_run(op, &e);
+	op->ve->hangup_fd = 0;
 	start_op_done(op);
 	/* the front's copy of the lock goes on guarding what the command still does */
 	if (front_gone(op))

@@ -43,15 +43,16 @@ static void step(struct script_io *io, const struct pollfd *p)
 	}
 }
 
-/* Until the shell ended and its output is read: 0, or -ETIMEDOUT. */
-static int converse(struct script_io *io, int pidfd, int timeout_ms)
+/* Until the shell ended and its output is read: 0, or -ETIMEDOUT, -ECANCELED. */
+static int converse(struct script_io *io, int pidfd, int hangup_fd, int timeout_ms)
 {
 	uint64_t end = os_now_ms() + (uint64_t)timeout_ms;
 
 	for (;;) {
 		struct pollfd p[] = { { .fd = io->in, .events = POLLOUT },
 				      { .fd = io->out, .events = POLLIN },
-				      { .fd = pidfd, .events = POLLIN } };
+				      { .fd = pidfd, .events = POLLIN },
+				      { .fd = os_hangup_poll(hangup_fd) } };
 		uint64_t now = os_now_ms();
 		int n = now < end ? poll(p, ARRAY_SIZE(p), (int)(end - now)) : 0;
 
@@ -62,6 +63,8 @@ static int converse(struct script_io *io, int pidfd, int timeout_ms)
 			return -errno;
 		if (n < 0)
 			continue;
+		if (p[3].revents)
+			return -ECANCELED;
 		step(io, p);
 		/* what the shell left running may say more for ever */
 		if (p[2].revents && (!p[1].revents || io->said.len >= OUTPUT_MAX))
@@ -106,8 +109,10 @@ int ve_script(const struct ve *ve, const char *script, char *const *env, int tim
 	io.in = in[1];
 	io.out = out[0];
 	if (r >= 0) {
-		r = converse(&io, p.pidfd, timeout_ms);
-		if (r < 0)
+		r = converse(&io, p.pidfd, ve->hangup_fd, timeout_ms);
+		if (r == -ECANCELED)
+			r = vz_fail(e, r, "interrupted");
+		else if (r < 0)
 			r = vz_fail_exit(e, r, VZ_EXIT_EXEC_TIMEOUT,
 					 "a script in the container did not end within %d s",
 					 timeout_ms / 1000);

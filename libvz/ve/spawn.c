@@ -227,15 +227,17 @@ static _Noreturn void starter_main(const struct spawn *s, int sock)
 
 /* ---- the monitor's side ---- */
 
-static int expect(int sock, enum sync_what what, struct sync_msg *m, int *fds, size_t nfds,
-		  struct vz_error *e)
+static int expect(const struct spawn *s, enum sync_what what, struct sync_msg *m, int *fds,
+		  size_t nfds, struct vz_error *e)
 {
-	int r = os_recv_wait(sock, ANSWER_MS);
+	int r = os_recv_wait(s->sock, s->ve->hangup_fd, ANSWER_MS);
 
 	if (r >= 0)
-		r = os_recv_fds(sock, m, sizeof(*m), fds, nfds);
+		r = os_recv_fds(s->sock, m, sizeof(*m), fds, nfds);
 	if (r == -ETIMEDOUT)
 		return vz_fail(e, r, "the container's first process does not go on");
+	if (r == -ECANCELED)
+		return vz_fail(e, r, "interrupted");
 	if (r < 0)
 		return vz_fail(e, r, "the container's first process died before its init ran");
 	if (m->what == SYNC_FAIL) {
@@ -293,7 +295,7 @@ static int serve_starter(struct spawn *s, pid_t starter, struct vz_error *e)
 	int r = 0;
 
 	if (s->sec.userns) {
-		r = expect(s->sock, SYNC_USERNS, &m, NULL, 0, e);
+		r = expect(s, SYNC_USERNS, &m, NULL, 0, e);
 		if (r < 0)
 			return r;
 		r = os_write_idmap(starter, s->ve->conf.uid_base, s->ve->conf.gid_base, MNT_IDS);
@@ -302,13 +304,13 @@ static int serve_starter(struct spawn *s, pid_t starter, struct vz_error *e)
 		r = say_go(s->sock, e);
 	}
 	if (r >= 0)
-		r = expect(s->sock, SYNC_TIMENS, &m, NULL, 0, e);
+		r = expect(s, SYNC_TIMENS, &m, NULL, 0, e);
 	if (r >= 0)
 		r = write_time_offsets(starter, e);
 	if (r >= 0)
 		r = say_go(s->sock, e);
 	if (r >= 0)
-		r = expect(s->sock, SYNC_INIT, &m, &s->pidfd, 1, e);
+		r = expect(s, SYNC_INIT, &m, &s->pidfd, 1, e);
 	if (r >= 0)
 		s->init = m.pid;
 	return r;
@@ -339,7 +341,7 @@ static int attempt(struct spawn *s, struct vz_error *e)
 		s->sock = safe_close(s->sock); /* a starter still waiting sees this and ends */
 	IGNORE(os_reap(starter, &status));
 	if (r >= 0)
-		r = expect(s->sock, SYNC_READY, &m, s->console, 2, e);
+		r = expect(s, SYNC_READY, &m, s->console, 2, e);
 	if (r < 0)
 		spawn_done(s);
 	return r < 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? -ESTALE : r;
@@ -366,7 +368,7 @@ int spawn_go(struct spawn *s, struct vz_error *e)
 	if (r < 0)
 		return r;
 	/* closed without a word: the exec happened, or the process was killed; the pidfd knows */
-	r = expect(s->sock, SYNC_FAIL, &m, NULL, 0, &ended);
+	r = expect(s, SYNC_FAIL, &m, NULL, 0, &ended);
 	if (r == -ECONNRESET && os_pidfd_wait(s->pidfd, 0) == 0) {
 		s->sock = safe_close(s->sock);
 		return 0;

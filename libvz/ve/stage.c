@@ -58,6 +58,8 @@ int stages_up(const struct stages *s, void *op, struct vz_error *e)
 		if (r < 0) {
 			struct vz_error ignored;
 
+			if (s->undoing)
+				s->undoing(op);
 			IGNORE(downs(s, i, op, &ignored));
 			return r;
 		}

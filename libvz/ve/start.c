@@ -284,8 +284,17 @@ static bool interrupted(void *p)
 	return op->front_gone && op->front_gone(op);
 }
 
-static const struct stages start_stages = { "start", table, ARRAY_SIZE(table), interrupted };
-static const struct stages stop_stages = { "stop", table, ARRAY_SIZE(table), NULL };
+/* The downs are not to be interrupted by what they are run for. */
+static void undoing(void *p)
+{
+	struct start_op *op = p;
+
+	op->ve->hangup_fd = 0;
+}
+
+static const struct stages start_stages = { "start", table, ARRAY_SIZE(table), interrupted,
+					    undoing };
+static const struct stages stop_stages = { "stop", table, ARRAY_SIZE(table), NULL, NULL };
 
 void start_op_init(struct start_op *op, struct ve *ve, unsigned int flags)
 {

@@ -23,6 +23,8 @@ struct ve {
 	uint32_t id;
 	bool have_conf; /* CTID.conf exists; else conf holds defaults and vz.conf */
 	struct ve_config conf;
+	/* its other end's closing interrupts what is waited for: scripts, the VE's first process; 0: none */
+	int hangup_fd;
 };
 
 /* Load configuration. A missing CTID.conf is not an error here: see have_conf and ve_need_conf(). */
@@ -75,6 +77,7 @@ struct stages {
 	const struct stage *table;
 	size_t n;
 	bool (*cancelled)(void *op); /* asked between stages; may be NULL */
+	void (*undoing)(void *op);   /* said before the downs of a failed up; may be NULL */
 };
 int stages_up(const struct stages *s, void *op, struct vz_error *e) _must_check_;
 int stages_down(const struct stages *s, void *op, struct vz_error *e) _must_check_;
