@@ -78,6 +78,27 @@ int os_kill_reap(pid_t pid, int pidfd, int *status) _must_check_;
 int os_reap(pid_t pid, int *status) _must_check_;
 /* Field 22 of /proc/PID/stat: with the pid it names a process for ever. */
 int os_starttime(pid_t pid, uint64_t *ret) _must_check_;
+/* A process (or thread) as we see it and as its own pid namespace does. */
+struct os_pid {
+	pid_t pid, inside;
+};
+/*
+ * The number that a process of a pid namespace directly beneath ours has there.  -ESRCH: gone; -EXDEV: it is
+ * in ours.
+ */
+int os_pid_inside(pid_t pid) _must_check_;
+/* A list of them; zero-initialise. */
+struct os_pids {
+	struct os_pid *v;
+	size_t n;
+};
+#define _cleanup_pids_ _cleanup_(os_pids_done)
+void os_pids_done(struct os_pids *p);
+int os_pids_add(struct os_pids *p, pid_t pid, pid_t inside) _must_check_;
+/* By their number inside, for os_pids_find(). */
+void os_pids_sort(struct os_pids *p);
+/* -ESRCH */
+pid_t os_pids_find(const struct os_pids *p, pid_t inside) _must_check_;
 /* Credentials of the calling thread only (raw system calls, no NPTL broadcast). */
 int os_setresuid(uid_t r, uid_t e, uid_t s) _must_check_;
 int os_setresgid(gid_t r, gid_t e, gid_t s) _must_check_;

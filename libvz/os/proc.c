@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "base/num.h"
+
 #ifndef PIDFD_SIGNAL_PROCESS_GROUP
 #define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2) /* linux/pidfd.h of 6.9 */
 #endif
@@ -128,6 +130,72 @@ int os_starttime(pid_t pid, uint64_t *ret)
 		return -EBADMSG;
 	*ret = strtoull(p + 1, NULL, 10);
 	return 0;
+}
+
+int os_pid_inside(pid_t pid)
+{
+	char path[64];
+	_cleanup_free_ char *text = NULL;
+	int r, n;
+	char *p;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	r = os_read_file_at(AT_FDCWD, path, 65536, &text, NULL);
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	/* "NSpid:\t812\t3": ours, then one namespace deeper; a newline in a name stands as \n */
+	p = strstr(text, "\nNSpid:\t");
+	if (!p)
+		return -EBADMSG;
+	p += strlen("\nNSpid:\t");
+	p += strcspn(p, "\t\n");
+	if (*p != '\t')
+		return -EXDEV;
+	p++;
+	p[strcspn(p, "\t\n")] = '\0';
+	return num_parse_int(p, &n) < 0 || n <= 0 ? -EBADMSG : n;
+}
+
+void os_pids_done(struct os_pids *p)
+{
+	free(p->v);
+	*p = (struct os_pids){ 0 };
+}
+
+int os_pids_add(struct os_pids *p, pid_t pid, pid_t inside)
+{
+	/* room doubles at powers of two */
+	if (!(p->n & (p->n - 1))) {
+		struct os_pid *v = realloc(p->v, (p->n ? 2 * p->n : 1) * sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		p->v = v;
+	}
+	p->v[p->n++] = (struct os_pid){ .pid = pid, .inside = inside };
+	return 0;
+}
+
+static int by_inside(const void *a, const void *b)
+{
+	const pid_t x = ((const struct os_pid *)a)->inside, y = ((const struct os_pid *)b)->inside;
+
+	return (x > y) - (x < y);
+}
+
+void os_pids_sort(struct os_pids *p)
+{
+	if (p->n)
+		qsort(p->v, p->n, sizeof(*p->v), by_inside);
+}
+
+pid_t os_pids_find(const struct os_pids *p, pid_t inside)
+{
+	const struct os_pid key = { .inside = inside }, *found = NULL;
+
+	if (p->n)
+		found = bsearch(&key, p->v, p->n, sizeof(key), by_inside);
+	return found ? found->pid : -ESRCH;
 }
 
 int os_setresuid(uid_t r, uid_t e, uid_t s)

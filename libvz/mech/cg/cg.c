@@ -20,7 +20,6 @@
 #define V2_HYBRID "/sys/fs/cgroup/unified"
 #define CONTROLLERS \
 	"cpu cpuset io memory pids" /* with a parameter of ours or wanted by systemd inside */
-#define VE_DIR		     "ve"
 #define ENTER_DIR	     "vz.enter"
 /* A VE may nest cgroups, but neither endlessly deep nor fill the host with them. */
 #define MAX_DEPTH_TEXT	     "48" /* beneath CTID; < CGFS_MAX_DEPTH */

@@ -95,4 +95,37 @@ int cg_stat(int cgfd, struct cg_stat *ret) _must_check_;
  * unchanged). pid sits in its leaf "monitor" then; the scope ends with the last process beneath it. */
 int cg_systemd_scope(uint32_t ctid, pid_t pid, char **ret_root, struct vz_error *e) _must_check_;
 
+/* ---- tree*.c, pids.c: the cgroups that a VE made for itself, over a checkpoint ---- */
+
+struct os_pids;
+struct cg_tree;
+/*
+ * The tree from CTID/ve down as text: directories, who owns what, controllers, limits that are not the
+ * kernel's defaults, user.* attributes, and which process (by its pid inside) is where.  uid, gid: the VE's
+ * base ids, which the text does not hold.  All processes are added to *pids.
+ * Meant for a frozen tree.  -E2BIG: more than a VE may have; -EBUSY: a process of the host's is in it.
+ */
+int cg_tree_save(int cgfd, uid_t uid, gid_t gid, char **ret_text, struct os_pids *pids,
+		 struct vz_error *e) _must_check_;
+/* Read such a text; whatever it says, only what is beneath CTID/ve will ever be touched. -EBADMSG */
+int cg_tree_parse(const char *text, struct cg_tree **ret, struct vz_error *e) _must_check_;
+struct cg_tree *cg_tree_free(struct cg_tree *t);
+/*
+ * First step, on what cg_make() made: the directories with their types, controllers and owners.  root is the
+ * first process, alone in CTID/ve, which then is where what it forks may be born: still there, or in CTID/ve/vz.restore
+ * where the former tree has controllers on in CTID/ve.
+ */
+int cg_tree_build(const struct cg_tree *t, int cgfd, uid_t uid, gid_t gid, pid_t root,
+		  struct vz_error *e) _must_check_;
+/*
+ * Second step: limits, then every process to its place (what the tree does not know goes where pid 1 is),
+ * then what was frozen.  What the VE's own limits say and this kernel refuses is a warning.
+ */
+int cg_tree_fill(const struct cg_tree *t, int cgfd, const struct logger *l, struct vz_error *e)
+	_must_check_;
+/* Move one process into CTID/ve itself. */
+int cg_enter(int cgfd, pid_t pid, struct vz_error *e) _must_check_;
+/* All processes of CTID/ve and beneath; the host's are left out. */
+int cg_pids(int cgfd, struct os_pids *ret, struct vz_error *e) _must_check_;
+
 #endif

@@ -4,6 +4,7 @@
 #define MECH_CG_PRIV_H
 
 #include "mech/cg/cg.h"
+#include "os/os.h"
 
 /* Enable those of the controllers in list (blank separated; NULL: all that are there) for fd's children.
  * What cannot be enabled is left out: whether that hurts is found by cg_missing(). */
@@ -13,5 +14,65 @@ int cg_missing(int cgfd, const char *controller, const char *params, bool warn,
 	       const struct logger *l, struct vz_error *e) _must_check_;
 /* Fail when a limit of c that is not the default has no file in cgfd. */
 int cg_check_limits(int cgfd, const struct cg_conf *c, struct vz_error *e) _must_check_;
+
+/* ---- treesave.c, treeload.c, tree.c, pids.c: the text of a VE's own cgroups ---- */
+#define VE_DIR	       "ve"
+#define RESTORE_DIR    "vz.restore"
+#define TREE_MAGIC     "vz-cgroup 1"
+#define TREE_MAX_DIRS  4097 /* cgroup.max.descendants of CTID, and CTID/ve */
+#define TREE_MAX_DEPTH 48
+#define TREE_MAX_TEXT  (16U << 20)
+#define TREE_MAX_XATTR 4096
+#define TREE_IDS       65536U	  /* of a VE with a user namespace */
+#define TREE_HOST      UINT32_MAX /* "-": a directory of the host's making, or its owner */
+
+/*
+ * "dir UID GID PATH" (who made it, and so owns what no "own" line names), then its lines:
+ *	ctl CONTROLLERS		cgroup.subtree_control
+ *	type threaded
+ *	own UID GID MODE FILE	"." is the directory itself
+ *	xattr HEX HEX		name, value
+ *	set FILE VALUE		once per line of the file
+ *	task PID, thread TID	as they are numbered inside
+ */
+enum tree_kind {
+	TREE_DIR,
+	TREE_CTL,
+	TREE_TYPE,
+	TREE_OWN,
+	TREE_XATTR,
+	TREE_SET,
+	TREE_TASK,
+	TREE_THREAD,
+	TREE_KINDS
+};
+extern const char *const tree_words[TREE_KINDS];
+
+/* The kernel's default of a limit, NULL for files that are none. */
+const char *tree_limit(const char *file);
+
+struct tree_line {
+	enum tree_kind kind;
+	uint32_t uid, gid; /* DIR, OWN; relative to the base, or TREE_HOST */
+	mode_t mode;	   /* OWN; XATTR: bytes of b */
+	pid_t pid;	   /* TASK, THREAD */
+	const char *a, *b; /* path or file or name; value */
+};
+
+struct cg_tree {
+	char *text; /* cut into lines, which point into it */
+	struct tree_line *v;
+	size_t n, dirs;
+	const char *init_dir; /* where pid 1 is */
+	bool controllers;     /* in CTID/ve's own subtree_control */
+	bool threads;
+};
+
+/* The line after t->v[i]'s directory; for (i = 0; i < t->n; i = tree_next(t, i)) walks the directories. */
+size_t tree_next(const struct cg_tree *t, size_t i);
+
+/* Processes or threads that a cgroup's file lists. -EXDEV with *ret_foreign: one is not of the VE
+ * (NULL: such are left out). */
+int tree_pids(int fd, const char *file, struct os_pids *p, pid_t *ret_foreign) _must_check_;
 
 #endif
