@@ -126,6 +126,10 @@ void log_say(int level, const char *fmt, ...) _printf_(2, 3);
 /* ---- gen.c: manual, completion and JSON from the tables ---- */
 int gen_main(int argc, char **argv);
 
+/* ---- cmd_check.c ---- */
+/* chkpnt --check: VZ_EXIT_CHKPNT where something would make a checkpoint fail. */
+int cmd_check(struct cli *c, bool json, struct vz_error *e);
+
 /* ---- the commands ---- */
 extern const struct cmd cmd_create, cmd_destroy;
 extern const struct cmd cmd_start, cmd_stop, cmd_restart, cmd_mount, cmd_umount, cmd_status;

@@ -6,6 +6,8 @@
  */
 #include "cmd.h"
 
+#include <string.h>
+
 struct later {
 	const struct cmd *cmd;
 	enum vz_exit exit;
@@ -38,6 +40,20 @@ static int run_later(struct cli *c, struct vz_error *e)
 	return cli_fail(e, VZ_EXIT_SYNTAX, "Bad command: %s", c->cmd->name);
 }
 
+static bool has_word(const struct cli *c, const char *word)
+{
+	for (int i = 0; i < c->argc; i++)
+		if (strcmp(c->argv[i], word) == 0)
+			return true;
+	return false;
+}
+
+static int run_chkpnt(struct cli *c, struct vz_error *e)
+{
+	return has_word(c, "--check") ? cmd_check(c, has_word(c, "-j") || has_word(c, "--json"), e)
+				      : run_later(c, e);
+}
+
 /* OpenVZ: without an image there is nothing to do, and that is no error. */
 static int run_compact(struct cli *c, struct vz_error *e)
 {
@@ -51,10 +67,11 @@ static int run_compact(struct cli *c, struct vz_error *e)
 const struct cmd cmd_chkpnt = {
 	.name = "chkpnt",
 	.alias = "suspend",
-	.synopsis = "chkpnt | suspend <ctid> [--dumpfile <file>]",
-	.help = "Checkpoint a running container (not available in this version)",
+	.synopsis = "chkpnt | suspend <ctid> [--dumpfile <file>]\n"
+		    "chkpnt <ctid> --check [--json]",
+	.help = "Checkpoint a running container (only --check in this version)",
 	.flags = LATER,
-	.run = run_later,
+	.run = run_chkpnt,
 };
 
 const struct cmd cmd_restore = {

@@ -97,6 +97,26 @@ VZ_API int vz_ve_runscript(struct vz_ve *ve, const char *file, unsigned int flag
 /* Attach to the console; 'Esc .' at the start of a line detaches. */
 VZ_API int vz_ve_console(struct vz_ve *ve, unsigned int tty, struct vz_error *e);
 
+/* What a checkpoint of a running VE would refuse or lose. */
+enum vz_finding_severity {
+	VZ_FINDING_TRANSIENT = 1, /* gone in a moment: try again */
+	VZ_FINDING_LOST,	  /* the dump is made without it */
+	VZ_FINDING_FATAL,	  /* no dump, or none that can be restored */
+};
+struct vz_finding {
+	int severity;	      /* enum vz_finding_severity */
+	int pid, vpid;	      /* on the host and inside; 0: of the VE as a whole */
+	char *probe;	      /* what was looked for: "io_uring" */
+	char *process, *unit; /* "nginx", "nginx.service"; NULL where there is none */
+	char *what, *remedy;  /* "uses io_uring", and what to do about it */
+	char *text;	      /* the whole line */
+};
+/* Look without stopping or entering it. Highest severity found, 0: nothing. -ESRCH with VZ_EXIT_NOT_RUNNING. */
+VZ_API int vz_ve_check(struct vz_ve *ve, struct vz_finding **ret, size_t *ret_n,
+		       struct vz_error *e);
+/* Release what vz_ve_check gave; NULL is fine. */
+VZ_API void vz_findings_free(struct vz_finding *v, size_t n);
+
 /* Usage of a VE, one reading. UINT64_MAX = unknown. */
 struct vz_ve_usage {
 	size_t size;

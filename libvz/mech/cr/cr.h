@@ -3,6 +3,7 @@
 #ifndef MECH_CR_CR_H
 #define MECH_CR_CR_H
 
+#include "mech/cr/check.h"
 #include "mech/cr/dump.h"
 
 #endif
