@@ -59,6 +59,18 @@ static struct cr_findings look(pid_t pid, uint64_t ghost_limit)
 	return f;
 }
 
+/* The first of a process and how many there are: the mounts of the machine we run on are none of ours. */
+static const struct cr_finding *own(const struct cr_findings *f, size_t *ret_n)
+{
+	const struct cr_finding *first = NULL;
+
+	*ret_n = 0;
+	for (size_t i = 0; i < f->n; i++)
+		if (f->v[i].pid && (*ret_n)++ == 0)
+			first = &f->v[i];
+	return first;
+}
+
 static const struct cr_finding *find(const struct cr_findings *f, const char *probe)
 {
 	for (size_t i = 0; i < f->n; i++)
@@ -82,8 +94,10 @@ static void test_words(void)
 	struct cr_findings f = look(pid, UINT64_MAX);
 	const struct cr_finding *v = find(&f, "packet-pipe");
 	_cleanup_free_ char *text = NULL, *want = NULL;
+	size_t n;
 
-	ok_int(f.n, 1, "two pipes of one process are one finding");
+	(void)own(&f, &n);
+	ok_int(n, 1, "two pipes of one process are one finding");
 	ok_int(f.worst, CR_FATAL, "fatal");
 	if (ok(v && v->pid == pid && v->vpid == pid, "of this process") &&
 	    cr_finding_text(v, &text) >= 0 &&
@@ -102,8 +116,9 @@ static void test_nothing(void)
 	struct cr_findings f = look(pid, UINT64_MAX);
 	const struct cr_target gone = { .cgfd = -EBADF, .init = INT32_MAX, .quick = true };
 	struct vz_error e = { 0 };
+	size_t n;
 
-	ok(f.n == 0 && f.worst == 0, "a plain process is fine");
+	ok(!own(&f, &n), "a plain process is fine");
 	end(pid);
 	cr_findings_done(&f);
 	ok_int(cr_check(&gone, &f, &e), -ESRCH, "no init: %s", e.text);
@@ -133,7 +148,9 @@ static void test_traced(void)
 {
 	pid_t pid = child(NULL);
 	_cleanup_free_ char *want = NULL;
+	const struct cr_finding *v;
 	struct cr_findings f;
+	size_t n;
 
 	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0) {
 		skip("root: may not trace");
@@ -141,8 +158,9 @@ static void test_traced(void)
 		return;
 	}
 	f = look(pid, UINT64_MAX);
+	v = own(&f, &n);
 	if (asprintf(&want, "is being traced by process %d", getpid()) >= 0)
-		ok_str(f.n ? f.v[0].what : NULL, want, "a tracer is named");
+		ok_str(v ? v->what : NULL, want, "a tracer is named");
 	end(pid);
 	cr_findings_done(&f);
 }
