@@ -23,6 +23,7 @@ static pid_t child(void (*make)(void))
 		exit(1);
 	pid = fork();
 	if (pid == 0) {
+		(void)setsid(); /* ours may have begun outside of the node */
 		(void)close(ready[0]);
 		if (make)
 			make();
