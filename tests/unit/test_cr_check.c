@@ -23,7 +23,10 @@ static pid_t child(void (*make)(void))
 		exit(1);
 	pid = fork();
 	if (pid == 0) {
-		(void)setsid(); /* ours may have begun outside of the node */
+		/* our session and descriptors may have begun outside of the node */
+		(void)setsid();
+		for (int fd = 0; fd < 3; fd++)
+			(void)close(fd);
 		(void)close(ready[0]);
 		if (make)
 			make();
@@ -67,8 +70,11 @@ static const struct cr_finding *own(const struct cr_findings *f, size_t *ret_n)
 
 	*ret_n = 0;
 	for (size_t i = 0; i < f->n; i++)
-		if (f->v[i].pid && (*ret_n)++ == 0)
-			first = &f->v[i];
+		if (f->v[i].pid) {
+			printf("# %s: %s\n", f->v[i].probe, f->v[i].what);
+			if ((*ret_n)++ == 0)
+				first = &f->v[i];
+		}
 	return first;
 }
 
