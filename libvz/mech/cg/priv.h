@@ -21,7 +21,7 @@ int cg_check_limits(int cgfd, const struct cg_conf *c, struct vz_error *e) _must
 #define TREE_MAGIC     "vz-cgroup 1"
 #define TREE_MAX_DIRS  4097 /* cgroup.max.descendants of CTID, and CTID/ve */
 #define TREE_MAX_DEPTH 48
-#define TREE_MAX_TEXT  (16U << 20)
+#define TREE_MAX_TEXT  (1U << 20) /* a dump takes no larger file */
 #define TREE_MAX_XATTR 4096
 #define TREE_IDS       65536U	  /* of a VE with a user namespace */
 #define TREE_HOST      UINT32_MAX /* "-": a directory of the host's making, or its owner */

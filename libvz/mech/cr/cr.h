@@ -5,5 +5,6 @@
 
 #include "mech/cr/check.h"
 #include "mech/cr/dump.h"
+#include "mech/cr/tasks.h"
 
 #endif
