@@ -79,6 +79,24 @@ used() {
 	assert_num "$permille" le 315 "per mille of a CPU"
 }
 
+@test "CPUUNITS 1:3 share a busy CPU 1:3 within 15 %" {
+	# one CPU for both; what one leaves the other takes, so both have to be busy all the time
+	vz set "$A" --cpuunits 1000 --cpumask 0
+	vz set "$B" --cpuunits 3000 --cpumask 0
+	assert_eq "$(cg "$A" cpu.weight):$(cg "$B" cpu.weight)" 100:300
+	spin "$A"
+	spin "$B"
+	local t permille
+	mapfile -t t < <(used 10 "$A" "$B")
+	spin_end "$A"
+	spin_end "$B"
+	permille=$((t[1] * 1000 / t[0]))
+	echo "used ${t[0]} and ${t[1]} us of ${t[2]} us: 1000 to $permille"
+	assert_num $(((t[0] + t[1]) * 1000 / t[2])) ge 800 "per mille of the CPU that both had"
+	assert_num "$permille" ge 2550 "of the one per mille of the other"
+	assert_num "$permille" le 3450 "of the one per mille of the other"
+}
+
 @test "CPUS caps, and the smaller of it and CPULIMIT holds" {
 	vz set "$A" --cpus 1
 	assert_eq "$(cg "$A" cpu.max)" "100000 100000"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What a hostile root of a VE tries.  Above each test: the defence, and how the test was seen to fail
-# without it ("Without:" names what was taken out of a scratch copy for that).  "Kernel's:" marks the tests whose
-# defence is a check of the kernel's or a second lock, which was not taken out.
+# What a hostile root of a VE tries.  Above each test: the defence.  That the test fails without it is what
+# `make mutants` shows (tests/mutants.list); "Kernel's:" marks the tests whose defence is a check of the kernel's,
+# or a second lock, which cannot be taken out.
 # shellcheck disable=SC2016 # what is in single quotes is expanded inside
 load lib/node
 load lib/tty
@@ -36,7 +36,7 @@ host_mounts() { findmnt -rn -o TARGET,SOURCE,FSTYPE | sort; }
 
 # --- T01: the host's program, executed or opened from inside ---
 
-# os_seal_self. Without: os_seal_self returning 0 at once; the answers were not EROFS.
+# os_seal_self.
 @test "T01 a VE that makes vzctl execute inside cannot write to it" {
 	local sum
 	sum=$(sha256sum </usr/sbin/vzctl)
@@ -57,7 +57,7 @@ host_mounts() { findmnt -rn -o TARGET,SOURCE,FSTYPE | sort; }
 	vz stop "$(ctid)" --fast
 }
 
-# The same, seen from the node. Without: os_seal_self returning 0; st_dev was that of /usr/sbin/vzctl.
+# The same, seen from the node.
 @test "T01 the monitor runs from a read-only file system of its own" {
 	local pid
 	pid=$(sed -n 's/^monitor=//p' "/run/vz/$CT/state")
@@ -81,7 +81,7 @@ only_std() {
 	assert_eq "$n" "$(grep -c ' -> ' <<<"$1")" "standard descriptors among: $1"
 }
 
-# os_close_except and os_cloexec_from. Without both in enter.c and init's: lists with /etc.
+# os_close_except and os_cloexec_from.
 @test "T02 no descriptor and no directory of the caller's gets in" {
 	ve_create "$(ctid)" --hostname leak.example
 	mkdir -p "$(private)/bin"
@@ -113,7 +113,7 @@ only_std() {
 
 # --- T03: looking into who enters ---
 
-# PR_SET_DUMPABLE 0 (kept by the change of ids). Without: PR_SET_DUMPABLE 1 before seccomp in inside(); "GOT attached".
+# PR_SET_DUMPABLE 0, said again after the change of ids.
 @test "T03 a VE's root cannot attach to a process on its way in" {
 	timeout 20 vzctl exec2 "$CT" /bin/hostile chase 5 >"$BATS_TEST_TMPDIR/chase" 3>&- &
 	local pid=$! n=0
@@ -132,7 +132,7 @@ only_std() {
 
 # --- T04: links where we mount ---
 
-# target_dir's RESOLVE_* flags. Without (NO_LINKS 0): the VE started with its proc on /vz/canary-t04 or its own /tmp.
+# target_dir's RESOLVE_* flags.
 @test "T04 links in place of mount points: refused, and nothing is mounted on the host" {
 	local p to before
 	mkdir -p /vz/canary-t04
@@ -163,9 +163,43 @@ only_std() {
 	rmdir /vz/canary-t04
 }
 
+# The same, by somebody who is faster than a check before the use.
+@test "T04 a link swapped in for a mount point while starts run gets nothing mounted" {
+	local before pid init said=0 ran=0
+	mkdir -p /vz/canary-t04
+	ve_create "$(ctid)"
+	"$VZ_TEST_WORKLOADS/hostile" opaque "$(private)/proc"
+	ln -s /vz/canary-t04 "$(private)/out"
+	vz mount "$(ctid)"
+	before=$(host_mounts)
+	timeout 30 "$VZ_TEST_WORKLOADS/hostile" swap 12 "/vz/root/$(ctid)/proc" "/vz/root/$(ctid)/out" 3>&- &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null; do
+		if output=$(timeout 30 vzctl start "$(ctid)" --skip-remount 2>&1 3>&-); then
+			ran=$((ran + 1))
+			init=$(sed -n 's/^init=//p' "/run/vz/$(ctid)/state")
+			# by whatever name it goes at the moment
+			assert_eq "$(grep -c ' - proc proc ' "/proc/$init/mountinfo")" 1 "proc file systems of the VE"
+			vz stop "$(ctid)" --fast --skip-umount
+		else
+			said=$((said + 1))
+			assert_match '/proc in the container is not a directory|mask'
+			vz mount "$(ctid)"
+		fi
+		assert_eq "$(host_mounts)" "$before" "mounts"
+		assert_eq "$(ls -A /vz/canary-t04)" "" "what is in the link's target"
+	done
+	wait "$pid"
+	echo "started $ran times, refused $said times"
+	assert_num "$ran" gt 0 starts
+	assert_num "$said" gt 0 refusals
+	vz umount "$(ctid)"
+	rmdir /vz/canary-t04
+}
+
 # --- T05: a /proc of the VE's making ---
 
-# Nothing of ours writes by a path in the VE's /proc. Without: set_hostname.sh writing to /proc/sys/kernel/hostname.
+# Nothing of ours writes by a path in the VE's /proc.
 @test "T05 with a false /proc the VE still gets what was asked for, or a failure" {
 	ve_start "$(ctid)" --hostname before.example
 	in_ve "$(ctid)" 'mount -t tmpfs t /proc; mkdir -p /proc/sys/kernel /proc/self/fd /proc/1; echo fake >/proc/sys/kernel/hostname; ln -s /etc/hosts /proc/self/exe'
@@ -212,7 +246,7 @@ only_std() {
 @test "T09 a VE makes no device nodes; planted on its disk they are inert" {
 	vz exec "$CT" 'mknod /tmp/mem c 1 1 && echo GOT; mknod /dev/loop0 b 7 0 && echo GOT; mknod /tmp/null c 1 3 && cat /tmp/null && echo GOT; true'
 	refute_match GOT
-	# nodev on the root. Without MOUNT_ATTR_NODEV in HOST_ATTRS: "GOT null".
+	# nodev on the root
 	ve_create "$(ctid)"
 	mknod -m 666 "$(private)/null" c 1 3
 	mknod -m 666 "$(private)/loop" b 7 0
@@ -222,7 +256,7 @@ only_std() {
 	assert_match 'Permission denied'
 }
 
-# cg_devices. Without the call in cgroup_up: GOT of kmsg and loop0.
+# cg_devices.
 @test "T09 a privileged VE makes nodes but opens none of the host's" {
 	privileged
 	vz start "$(ctid)"
@@ -235,7 +269,8 @@ only_std() {
 
 # --- T10: up and out ---
 
-# pivot_root and the detached old root. Without umount2 in pivot(): no VE starts, its scripts are in the node's own root.
+# pivot_root and the detached old root. (Without its umount2 alone no VE starts: the chroot of a naive program
+# is what the test is for.)
 @test "T10 chroot games end at the VE's root, and no other root is in the namespace" {
 	vz exec3 "$CT" /bin/hostile climb
 	assert_output stays
@@ -248,14 +283,14 @@ only_std() {
 	vz exec "$CT" 'umount /c; cat /proc/1/mountinfo'
 	assert_eq "$(grep -c '^[0-9]* [0-9]* [0-9:]* / / ' <<<"$output")" 1 "mounts on /"
 	refute_match ' /(vz|src|cache|etc/vz|run)[ /]'
-	# with the topmost root gone there is nothing below it
-	vz exec "$CT" 'unshare -m sh -c "umount -l / 2>/dev/null; cd /; ls -d src cache etc/vz"; true'
-	refute_match '^(src|cache|etc/vz)$'
+	# under the topmost root there is nothing
+	vz exec "$CT" /bin/hostile below
+	assert_line nothing
 }
 
 # --- T11: mounts that travel ---
 
-# The clone of the root is made private. Without the mount_setattr in mnt_root_clone: start failed in pivot_root.
+# The clone of the root is made private; pivot_root refuses to go on where it is not.
 @test "T11 nothing a VE mounts appears on a host with shared mounts" {
 	ve_create "$(ctid)"
 	mkdir -p /vz/root
@@ -281,9 +316,24 @@ only_std() {
 	vz destroy "$(ctid)"
 }
 
+# mnt_child_setup makes all private first: a user namespace would see to that, here there is none, and the VE's
+# root would appear over the node's own.
+@test "T11 a privileged VE's mounts stay inside on a host whose / is shared" {
+	local before
+	privileged
+	mount --make-rshared /
+	before=$(host_mounts)
+	vz start "$(ctid)"
+	in_ve "$(ctid)" 'mount --make-rshared /; mount -t tmpfs canary /mnt'
+	assert_eq "$(host_mounts | grep -v "^/vz/root/$(ctid) ")" "$before" "mounts of the host"
+	vz stop "$(ctid)" --fast
+	assert_eq "$(host_mounts)" "$before" "mounts after the stop"
+	mount --make-rprivate /
+}
+
 # --- T12: keyrings ---
 
-# KEYCTL_JOIN_SESSION_KEYRING in shed_inheritance. Without: "GOT key".
+# KEYCTL_JOIN_SESSION_KEYRING in child_shed_inheritance.
 @test "T12 a command does not possess the caller's session keyring" {
 	cmd 0 "$VZ_TEST_WORKLOADS/hostile" with-key "$VZ_TEST_WORKLOADS/hostile" find-key
 	assert_match 'GOT key'
@@ -293,7 +343,7 @@ only_std() {
 
 # --- T14: what /proc tells ---
 
-# masks of child.c. Without mask_all: "GOT interrupts".
+# masks of child.c.
 @test "T14 masked files tell nothing" {
 	vz exec "$CT" 'for f in kcore keys key-users timer_list interrupts kallsyms kpagecount kpageflags; do
 		n=$(head -c 64 /proc/$f 2>/dev/null | wc -c); [ "$n" = 0 ] || echo "GOT $f"; done
@@ -305,7 +355,7 @@ only_std() {
 
 # --- T17: the caller's terminal ---
 
-# setsid in inside() and pipes for stdio. Without setsid: "typed into /dev/tty".
+# setsid in inside() and pipes for stdio.
 @test "T17 exec and runscript give the VE no way to the caller's terminal" {
 	printf '/bin/hostile tiocsti pwned\n' >"$BATS_TEST_TMPDIR/script"
 	local how
@@ -320,14 +370,15 @@ only_std() {
 	refute_match '/dev/pts'
 }
 
-# The pty of enter is the VE's own (tty_alloc): by construction, not taken out.
+# The pty of enter is the VE's own (tty_alloc).
 @test "T17 what is typed into enter's terminal from inside stays inside" {
 	output=$(with_tty 24x80 vzctl enter "$CT" <<-'SAY'
-		tty; hostile tiocsti 'echo in-$((40+2))@$(hostname)'
+		tty; stat -Lc 'is on %d' /proc/self/fd/0; hostile tiocsti 'echo in-$((40+2))@$(hostname)'
 		\r
 		exit
 	SAY
 	)
+	refute_match "is on $(stat -c %d /dev/pts)[^0-9]"
 	assert_match '/dev/pts/'
 	assert_match 'typed into /dev/tty'
 	assert_match 'in-42@evil.example'
@@ -346,7 +397,7 @@ only_std() {
 
 # --- T20: who one is inside ---
 
-# os_setgroups0, os_setres*id, sec_caps_apply. Without os_setgroups0: the caller's groups.
+# os_setgroups0, os_setres*id, sec_caps_apply.
 @test "T20 a command has the VE root's ids, no groups, and the VE's capabilities only" {
 	cmd 0 setpriv --groups 4,5 --inh-caps +net_raw,+sys_time --ambient-caps +net_raw --securebits +no_setuid_fixup \
 		vzctl exec "$CT" 'grep -E "^(Uid|Gid|Groups|Cap|NoNew)" /proc/self/status; /bin/hostile bits'
@@ -371,7 +422,7 @@ only_std() {
 
 # --- T21: setuid files ---
 
-# ve_make_root's 0700 parent, nosuid and noexec of HOST_ATTRS. Without the parent's mode: the file was read and seen.
+# ve_make_root's 0700 parent, nosuid and noexec of HOST_ATTRS.
 @test "T21 setuid files of a VE are out of users' reach on the host" {
 	in_ve "$CT" 'cp /bin/busybox /suid; chmod 6755 /suid; mkdir -p /open; chmod 777 /open'
 	local p opts
@@ -389,7 +440,7 @@ only_std() {
 
 # --- T22: our own files ---
 
-# os_mkdir_private, O_NOFOLLOW. Without: modes differ (the links were not reached).
+# os_mkdir_private, O_NOFOLLOW.
 @test "T22 locks and state lie in root's own directories; a link in their place is refused" {
 	local d
 	for d in /vz/lock "/run/vz/$CT" "/vz/private/$CT" /vz/template/store /vz/root; do
@@ -419,7 +470,7 @@ only_std() {
 
 # --- T23: files that look like ours ---
 
-# Metadata lies beside fs/, never in it. Without: meta_read on %s/fs/meta; the restart failed on it.
+# Metadata lies beside fs/, never in it.
 @test "T23 what a VE writes into its own tree decides nothing" {
 	ve_start "$(ctid)"
 	local before
@@ -441,7 +492,7 @@ only_std() {
 # sums of what the edits would hit on the node
 host_files() { cat /etc/hosts /etc/hostname /etc/resolv.conf /etc/shadow /etc/passwd "$BATS_TEST_TMPDIR/victim" | sha256sum; }
 
-# Edits are made by the VE's shell in the VE, and content() in the scripts reads plain files only. Not taken out.
+# Edits are made by the VE's shell in the VE, and content() in the scripts reads plain files only.
 @test "T24 edits in the tree follow no link to the host and do not hang" {
 	echo victim >"$BATS_TEST_TMPDIR/victim"
 	local what sum i=0 f
@@ -470,4 +521,34 @@ host_files() { cat /etc/hosts /etc/hostname /etc/resolv.conf /etc/shadow /etc/pa
 	assert_eq "$(host_files)" "$sum" "files of the node after a start"
 	vz exec "$(ctid)" cat /etc/resolv.conf
 	assert_match 198.51.100.99
+}
+
+# The same, by a process of the VE that is faster than a check before the use.
+@test "T24 edits while the VE swaps /etc for a link reach nothing of the host" {
+	local sum canary=/vz/canary-t24 pid n=0
+	mkdir -p "$canary"
+	cp /etc/hosts /etc/hostname /etc/resolv.conf /etc/shadow /etc/passwd "$canary"
+	canary_sum() { (cd "$canary" && ls -lA --time-style=+ && cat ./*) | sha256sum; }
+	echo victim >"$BATS_TEST_TMPDIR/victim"
+	sum="$(host_files) $(canary_sum)"
+	ve_start "$(ctid)"
+	into "$(ctid)" "$VZ_TEST_WORKLOADS/hostile" /bin/hostile
+	# of the upper layer only: what the template has cannot be renamed
+	in_ve "$(ctid)" "cp -a /etc /etc.new; rm -rf /etc; mv /etc.new /etc; ln -s $canary /out"
+	timeout 30 vzctl exec2 "$(ctid)" /bin/hostile swap 10 /etc /out >"$BATS_TEST_TMPDIR/swap" 3>&- &
+	pid=$!
+	wait_until 10 grep -q ready "$BATS_TEST_TMPDIR/swap"
+	while kill -0 "$pid" 2>/dev/null; do
+		n=$((n + 1))
+		SECONDS=0
+		timeout 30 vzctl set "$(ctid)" --hostname "h$n.example" --nameserver "198.51.100.$n" --save >/dev/null 2>&1 3>&- || true
+		timeout 30 vzctl set "$(ctid)" --userpasswd root:pw >/dev/null 2>&1 3>&- || true
+		assert_num "$SECONDS" lt 15 "seconds of two edits"
+		assert_eq "$(host_files) $(canary_sum)" "$sum" "files of the node after edit $n"
+	done
+	wait "$pid"
+	cat "$BATS_TEST_TMPDIR/swap"
+	assert_num "$n" ge 3 "edits"
+	in_ve "$(ctid)" 'test -d /etc && test -L /out'
+	rm -r "$canary"
 }

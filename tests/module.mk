@@ -21,6 +21,9 @@ test: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
 test: all $(UNIT) $(FUZZ) $(WORKLOADS)
 	@O=$(O) CC='$(CC)' tests/run --summary test \
 		--lint --unit --fuzz --plain --bed --unit-root --ns --vm
+#? make mutants         every defence taken out in turn: its test has to fail (10 minutes; MUTANTS="T04*" narrows)
+mutants: all $(WORKLOADS)
+	@O=$(O) tests/mutants $(MUTANTS)
 #? make lint            tests/lint: every rule that a program can check
 lint: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
 lint: all
@@ -77,5 +80,5 @@ bench: all workloads
 #? make deps            install what building and testing needs (Debian 12 or 13, as root)
 deps:
 	tests/build/deps
-.PHONY: unit-programs fuzz-programs check check-root check-vm test lint analyze format workloads fuzz fuzz-run abi check-compilers \
+.PHONY: unit-programs fuzz-programs check check-root check-vm test mutants lint analyze format workloads fuzz fuzz-run abi check-compilers \
 	bed demo bench deps

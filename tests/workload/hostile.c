@@ -9,16 +9,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,6 +221,58 @@ static int climb(void)
 	return 0;
 }
 
+/* What lies below the root of the mount namespace: its topmost mount off, and in again. */
+static int below(void)
+{
+	struct stat root, at;
+	int fd;
+
+	if (stat("/", &root) < 0 || unshare(CLONE_NEWNS) < 0)
+		return 1;
+	fd = open("/proc/self/ns/mnt", O_RDONLY);
+	if (fd < 0)
+		return 1;
+	if (umount2("/", MNT_DETACH) < 0)
+		printf("denied %s\n", err());
+	if (setns(fd, CLONE_NEWNS) < 0 || stat("/", &at) < 0)
+		return 1;
+	puts(at.st_dev == root.st_dev && at.st_ino == root.st_ino ? "nothing" : "GOT another root");
+	return 0;
+}
+
+/* ---- T04, T24: a directory and a link trade places, over and over ---- */
+
+/* argv: pairs of paths.  What is not there at the moment is tried again. */
+static int swap(double seconds, char **argv)
+{
+	double end = now() + seconds;
+	unsigned long n = 0;
+
+	puts("ready");
+	fflush(stdout);
+	while (now() < end)
+		for (char **p = argv; p[0] && p[1]; p += 2)
+			/* back again, so that all is in its place at the end */
+			for (int i = 0; i < 2; i++) {
+				if (renameat2(AT_FDCWD, p[0], AT_FDCWD, p[1], RENAME_EXCHANGE) == 0)
+					n++;
+				usleep((useconds_t)(rand() % 3000));
+			}
+	printf("swapped %lu\n", n);
+	return 0;
+}
+
+/* A directory of an overlay's upper layer that hides the one below, and so can be renamed. */
+static int opaque(const char *path)
+{
+	if ((mkdir(path, 0755) < 0 && errno != EEXIST) ||
+	    setxattr(path, "trusted.overlay.opaque", "y", 1, 0) < 0) {
+		printf("%s: %s\n", path, err());
+		return 1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
@@ -236,6 +291,12 @@ int main(int argc, char **argv)
 		return bits();
 	if (!strcmp(verb, "climb"))
 		return climb();
+	if (!strcmp(verb, "below"))
+		return below();
+	if (!strcmp(verb, "swap") && argc > 4)
+		return swap(atof(argv[2]), argv + 3);
+	if (!strcmp(verb, "opaque") && argc == 3)
+		return opaque(argv[2]);
 	fprintf(stderr, "unknown verb '%s'\n", verb);
 	return 2;
 }
