@@ -25,9 +25,9 @@ static pid_t child(void (*make)(void))
 	if (pid == 0) {
 		/* our session and descriptors may have begun outside of the node */
 		(void)setsid();
-		for (int fd = 0; fd < 3; fd++)
-			(void)close(fd);
-		(void)close(ready[0]);
+		for (int fd = 0; fd < 256; fd++)
+			if (fd != ready[1])
+				(void)close(fd);
 		if (make)
 			make();
 		(void)!write(ready[1], "", 1);
