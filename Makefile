@@ -31,16 +31,19 @@ say = $(if $(V)$(QUIET),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$(2))
 # ---- lists: module.mk files fill them ----
 MAN :=
 INSTALL :=
+INSTALL_LATE =
 CLEAN :=
 # $(call put,MODE,DIR,FILES): an installed file each; MODE x: as the file's own execute bit says,
-# c: configuration, never overwritten nor removed when edited, l: FILES are link targets.
+# c: configuration, never overwritten nor removed when edited, l: FILES are link targets, o: 0755 where FILE exists.
+# INSTALL_LATE is expanded only to install: what has to be asked for.
 put = $(foreach f,$(3),$(1)|$(f)|$(2)/$(notdir $(f)))
-include $(wildcard libvz/module.mk vzctl/module.mk templates/module.mk tests/module.mk man/module.mk)
+include $(wildcard libvz/module.mk vzctl/module.mk templates/module.mk tests/module.mk man/module.mk \
+	criu-patches/module.mk)
 
 # ---- flags: ours are appended, whatever the caller's are ----
 # Goals that only need make itself must work on a machine without compiler and libraries.
 USER_CFLAGS := $(CFLAGS)
-BARE_GOALS := deps demo bed help clean distclean
+BARE_GOALS := deps demo bed criu help clean distclean
 ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
 CC_ID := $(shell { echo '$(CC) $(USER_CFLAGS) $(SAN)'; $(CC) --version; } 2>&1 | cksum | cut -d' ' -f1)
 # HARDEN_C, HARDEN_LD: what of tests/build/cc-features' list this compiler takes
@@ -135,7 +138,7 @@ uninstall: $(O)/install.list
 	$(Q)tests/build/install remove '$(DESTDIR)' <$(O)/install.list
 $(O)/install.list: FORCE
 	$(Q)mkdir -p $(@D)
-	$(file >$@,$(INSTALL))
+	$(file >$@,$(INSTALL) $(INSTALL_LATE))
 dist:
 	git archive --prefix=vz-$(VERSION)/ HEAD | xz >vz-$(VERSION).tar.xz
 

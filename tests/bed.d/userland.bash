@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The userland of all nodes: made once from Debian's archive, kept under the hash of its
-# recipe, never written to again. Another recipe is another directory, so beds of different
-# branches of the tree live side by side.
+# The userland of all nodes, and those that things are built in: made once from Debian's archive,
+# kept under the hash of their recipe, never written to again. Another recipe is another
+# directory, so beds of different branches of the tree live side by side.
 
 USERLAND_PACKAGES=(
 	# what vz links to and calls
@@ -21,6 +21,7 @@ readonly USERLAND_PACKAGES USERLAND_EXCLUDE USERLAND_VERSION
 
 userland_path() {
 	local hash
+	# shellcheck disable=SC2153 # of archive.bash
 	hash=$(printf '%s\n' "$USERLAND_VERSION" "$SUITE" "${USERLAND_PACKAGES[@]}" "${USERLAND_EXCLUDE[@]}" | sha256sum)
 	printf '%s/userland/%s-%s\n' "$CACHE" "$SUITE" "${hash:0:16}"
 }
@@ -34,30 +35,53 @@ userland_get() {
 }
 
 userland_make() {
-	local path=$1 tmp uri
+	say "making the userland (once, half a minute)"
+	userland_new "$1" userland_finish "$SUITE" "${USERLAND_PACKAGES[@]}"
+}
+
+# userland_build FINISH SUITE PACKAGE...: prints the path of a userland that has what some build
+# needs; FINISH is a function that gets its path when it is new, or "true".
+userland_build() {
+	local hash path
+	hash=$(printf '%s\n' "${@:2}" "${USERLAND_EXCLUDE[@]}" "$(declare -f "$1")" | sha256sum)
+	path=$CACHE/userland/build-$2-${hash:0:16}
+	[ -d "$path" ] || deps_need "$DEPS_NS"
+	cache_get userland_build_make "$path" "$@"
+}
+
+userland_build_make() {
+	say "making a userland to build in (once, a minute)"
+	userland_new "$@"
+}
+
+# userland_new PATH FINISH SUITE PACKAGE...
+userland_new() {
+	local path=$1 finish=$2 tmp uri
 	uri=$(archive_need)
 	rm -rf "$CACHE"/userland/tmp.* # we hold the lock: these are from killed runs
 	tmp=$CACHE/userland/tmp.$$
 	mkdir -p "$tmp"
-	say "making the userland: Debian $SUITE from $uri (once, half a minute)"
-	if ! userland_bootstrap "$tmp/root" "$uri" >"$tmp/log" 2>&1; then
+	say "Debian $3 from $uri"
+	if ! userland_bootstrap "$tmp/root" "$uri" "${@:3}" >"$tmp/log" 2>&1; then
 		tail -n 15 "$tmp/log" >&2
 		die "mmdebstrap failed; its log is $tmp/log"
 	fi
-	userland_finish "$tmp/root"
+	"$finish" "$tmp/root"
 	mv -T "$tmp/root" "$path"
 	rm -rf "$tmp"
 }
 
+# userland_bootstrap ROOT URI SUITE PACKAGE...
 # Own mount and pid namespaces: a killed run leaves neither mounts nor processes.
 userland_bootstrap() {
-	local root=$1 uri=$2 opts=() x
+	local root=$1 uri=$2 suite=$3 opts=() x
+	shift 3
 	for x in "${USERLAND_EXCLUDE[@]}"; do opts+=("--dpkgopt=path-exclude=$x"); done
 	while read -r x; do opts+=("--aptopt=${x%;}"); done < <(archive_aptopts)
 	unshare --mount --propagation private --pid --fork --mount-proc --kill-child=KILL \
 		mmdebstrap --mode=root --variant=minbase --format=directory "${opts[@]}" \
-		--include="$(IFS=,; echo "${USERLAND_PACKAGES[*]}")" \
-		"$SUITE" "$root" "deb [signed-by=$(keyring)] $uri $SUITE main"
+		--include="$(IFS=,; echo "$*")" \
+		"$suite" "$root" "deb [signed-by=$(keyring)] $uri $suite main"
 }
 
 # Mount points and files that every node wants, so that a node's own layer starts empty.
