@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The policy of seccomp_table.c made into classic BPF and loaded.
- * libseccomp knows the numbers of each architecture; the program is our own: a
- * binary search over ranges of calls with the same answer.  It is made in a
- * fraction of a millisecond (libseccomp's generator takes nine for the same
- * rules), so nothing is cached on disk, and calls allowed whatever their
+ * libseccomp knew the numbers of each architecture while building (tests/build/sec_numbers.c);
+ * the program is our own: a binary search over ranges of calls with the same answer.
+ * It is made in microseconds (libseccomp's generator takes nine milliseconds for
+ * the same rules), so nothing is cached on disk, and calls allowed whatever their
  * arguments come from the kernel's bitmap without running it at all.
  * Tricky: x32 and unknown architectures fall into ENOSYS; call -1 is what a
  * tracer in the VE leaves of a call it has skipped and has to pass.
@@ -13,7 +13,6 @@
 
 #include <linux/audit.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 
 #include "base/cleanup.h"
 #include "mech/sec/table.h"
+#include "sec_numbers.h"
 
 #define MAX_CALLS    640 /* per architecture; the table has about 450 */
 #define MAX_INSNS    BPF_MAXINSNS
@@ -59,38 +59,21 @@ static bool is_widened(const struct gen *g, const struct sec_row *row)
 	return (row->widen & g->flags) || (row->cap && (g->caps >> row->cap & 1));
 }
 
-/* Negative: not on this architecture. libseccomp's numbers of architectures are AUDIT_ARCH_* (x32 aside). */
-static int find_number(uint32_t arch, const char *name)
-{
-	int nr = seccomp_syscall_resolve_name_arch(arch, name);
-
-	for (size_t i = 0; nr < 0 && i < sec_numbers_len; i++)
-		if ((!sec_numbers[i].arch || sec_numbers[i].arch == arch) &&
-		    strcmp(sec_numbers[i].name, name) == 0)
-			nr = sec_numbers[i].nr;
-	return nr;
-}
-
-static void add_row(struct gen *g, struct ranges *rs, uint32_t arch, const struct sec_row *row)
+/* numbers: of the row's calls in their order, negative where the architecture has it not */
+static void add_row(struct gen *g, struct ranges *rs, const int *numbers, const struct sec_row *row)
 {
 	bool wide = is_widened(g, row);
+	size_t n = sec_words(row);
 
-	for (const char *p = row->names; *p;) {
-		size_t len = strcspn(p, " ");
-		char name[64] = "";
-		int nr;
-
-		memcpy(name, p, len < sizeof(name) ? len : sizeof(name) - 1);
-		nr = find_number(arch, name);
-		if (nr >= 0 && rs->n < MAX_CALLS)
+	for (size_t i = 0; i < n; i++) {
+		if (numbers[i] >= 0 && rs->n < MAX_CALLS)
 			rs->r[rs->n++] = (struct range){
-				.nr = (uint32_t)nr,
+				.nr = (uint32_t)numbers[i],
 				.ret = errno_ret(wide ? 0 : row->ret),
 				.args = wide ? NULL : row->args,
 			};
-		else if (nr >= 0)
+		else if (numbers[i] >= 0)
 			g->err = -E2BIG;
-		p += len + (p[len] == ' ');
 	}
 }
 
@@ -224,18 +207,21 @@ static void emit_search(struct gen *g, const struct range *r, size_t n)
 	emit_search(g, r + mid, n - mid);
 }
 
-static void emit_arch(struct gen *g, uint32_t scmp_arch, struct ranges *calls, struct ranges *out)
+static void emit_arch(struct gen *g, uint32_t arch, const int *numbers, struct ranges *calls,
+		      struct ranges *out)
 {
 	size_t at;
 
 	calls->n = 0;
-	for (size_t i = 0; i < sec_table_len; i++)
-		add_row(g, calls, scmp_arch, &sec_table[i]);
+	for (size_t i = 0; i < sec_table_len; i++) {
+		add_row(g, calls, numbers, &sec_table[i]);
+		numbers += sec_words(&sec_table[i]);
+	}
 	qsort(calls->r, calls->n, sizeof(calls->r[0]), by_number);
 	if (close_gaps(calls, out) < 0)
 		g->err = -EINVAL;
 	emit_load(g, offsetof(struct seccomp_data, arch));
-	emit(g, BPF_JMP | BPF_JEQ | BPF_K, scmp_arch, 1, 0);
+	emit(g, BPF_JMP | BPF_JEQ | BPF_K, arch, 1, 0);
 	at = g->n;
 	emit(g, BPF_JMP | BPF_JA, 0, 0, 0); /* to the next architecture */
 	emit_load(g, offsetof(struct seccomp_data, nr));
@@ -248,7 +234,6 @@ static int compile(const struct sec_conf *c, struct gen *g)
 {
 	_cleanup_free_ struct ranges *calls = malloc(sizeof(*calls));
 	_cleanup_free_ struct ranges *out = malloc(sizeof(*out));
-	uint32_t native = seccomp_arch_native();
 
 	g->insn = malloc(MAX_INSNS * sizeof(*g->insn));
 	if (!calls || !out || !g->insn)
@@ -256,11 +241,8 @@ static int compile(const struct sec_conf *c, struct gen *g)
 	g->flags = (c->nesting ? SEC_NESTING : 0) | (c->nomigrate ? SEC_NOMIGRATE : 0);
 	/* in a user namespace these capabilities are not the host's and open nothing */
 	g->caps = c->userns ? 0 : sec_caps_wanted(c);
-	emit_arch(g, native, calls, out);
-	if (native == SCMP_ARCH_X86_64)
-		emit_arch(g, SCMP_ARCH_X86, calls, out);
-	else if (native == SCMP_ARCH_AARCH64)
-		emit_arch(g, SCMP_ARCH_ARM, calls, out);
+	for (size_t i = 0; i < ARRAY_SIZE(sec_arch); i++)
+		emit_arch(g, sec_arch[i].arch, sec_arch[i].nr, calls, out);
 	emit(g, BPF_RET | BPF_K, DENY_UNKNOWN, 0, 0);
 	return g->err;
 }

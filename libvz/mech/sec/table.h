@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The system call policy as data; read by seccomp.c only. */
+/* The system call policy as data; read by seccomp.c, and by tests/build/sec_numbers.c while building. */
 #ifndef MECH_SEC_TABLE_H
 #define MECH_SEC_TABLE_H
 
@@ -41,6 +41,16 @@ struct sec_number {
 	int nr;
 	uint32_t arch; /* AUDIT_ARCH_*, 0: all */
 };
+
+/* How many names a row has. */
+static inline size_t sec_words(const struct sec_row *row)
+{
+	size_t n = *row->names != '\0';
+
+	for (const char *p = row->names; *p; p++)
+		n += *p == ' ';
+	return n;
+}
 
 extern const struct sec_row sec_table[];
 extern const size_t sec_table_len;
