@@ -26,6 +26,8 @@ fault() { # VERB:POINT vzctl's words: it is killed there
 		assert_fail "nothing died at $1 (status $status)"
 }
 
+ve_ended() { [[ $(vzctl status "$1" 3>&-) != *running ]]; }
+
 # a word of status that no life may lead to is a lie somewhere
 sane() { # CTID
 	output=$(vzctl status "$1" 3>&-)
@@ -33,8 +35,8 @@ sane() { # CTID
 	"exist unmounted down" | "exist mounted down" | "exist mounted running") ;;
 	*) assert_fail "status says '$output'" ;;
 	esac
-	# what runs can be entered, unless its killed start is being undone right now
-	[[ $output != *running ]] || vzctl exec "$1" true 3>&- || wait_until 5 ve_is "$1" "exist unmounted down"
+	# what runs can be entered, unless it is ending right now: its start is undone, or its init lost its monitor
+	[[ $output != *running ]] || vzctl exec "$1" true 3>&- || wait_until 5 ve_ended "$1"
 }
 
 # stop, start, exec, stop all work; what is still undoing a killed verb may hold the lock for a moment
