@@ -77,7 +77,7 @@ static int run_exec3(struct cli *c, struct vz_error *e)
 	return r < 0 ? r : exec_status(r, false);
 }
 
-#define EXEC_FLAGS (CMD_CTID | CMD_ENTERS | CMD_RAW | CMD_DIRECT)
+#define EXEC_FLAGS (CMD_CTID | CMD_RAW | CMD_DIRECT)
 
 const struct cmd cmd_exec = {
 	.name = "exec",
@@ -135,7 +135,7 @@ const struct cmd cmd_enter = {
 	.help = "Open a login shell in a running container",
 	.doc = "The shell runs on a terminal of the container's own. *--exec* types a command "
 	       "into it first; the shell stays.",
-	.flags = CMD_CTID | CMD_ENTERS | CMD_RAW | CMD_NO_LOGFILE,
+	.flags = CMD_CTID | CMD_RAW | CMD_NO_LOGFILE,
 	.bad_option = VZ_EXIT_SYNTAX,
 	.run = run_enter,
 };
@@ -180,7 +180,7 @@ const struct cmd cmd_console = {
 	.help = "Attach to a container's console",
 	.doc = "Works on a stopped container too, to watch it start. *Esc .* at the start of "
 	       "a line detaches.",
-	.flags = CMD_CTID | CMD_ENTERS | CMD_RAW | CMD_NO_LOGFILE,
+	.flags = CMD_CTID | CMD_RAW | CMD_NO_LOGFILE,
 	.bad_option = VZ_EXIT_SYNTAX,
 	.run = run_console,
 };

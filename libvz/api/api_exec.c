@@ -119,7 +119,7 @@ static int feed(const struct ve *ve, const char *text, size_t len, struct vz_err
 	struct entered p;
 
 	/* the script's bytes come from memory of ours, not from the host's file */
-	script = os_memfd("script", text, len);
+	script = os_memfd("script", text, len, false);
 	if (script < 0)
 		return vz_fail(e, script, "hold the script");
 	r = make_pipes(ours, theirs, e);

@@ -15,6 +15,9 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 8U
 #endif
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
+#endif
 
 int os_openat(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
@@ -325,10 +328,10 @@ int os_cloexec_from(int from)
 	return RET_NERRNO(syscall(SYS_close_range, (unsigned int)from, ~0U, CLOSE_RANGE_CLOEXEC));
 }
 
-int os_memfd(const char *name, const void *data, size_t len)
+int os_memfd(const char *name, const void *data, size_t len, bool exec)
 {
-	_cleanup_close_ int fd =
-		memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING |
+							    (exec ? MFD_EXEC : MFD_NOEXEC_SEAL));
 	int r;
 
 	if (fd < 0)

@@ -49,8 +49,8 @@ int os_cloexec_from(int from) _must_check_;
 /* Close everything but these (any order, negative ones ignored; at most 16). */
 int os_close_except(const int *keep, size_t n) _must_check_;
 int os_readlink(const char *path, char **ret) _must_check_;
-/* Sealed memory file holding these bytes, positioned at its start. */
-int os_memfd(const char *name, const void *data, size_t len) _must_check_;
+/* Sealed memory file holding these bytes, positioned at its start. exec: a program (-EACCES: vm.memfd_noexec). */
+int os_memfd(const char *name, const void *data, size_t len, bool exec) _must_check_;
 /* Make fd survive exec. */
 int os_keep_on_exec(int fd) _must_check_;
 

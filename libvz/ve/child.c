@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What init and entering processes do alike before they are the VE's. */
+/* What a process puts off before it is the VE's init; with os/shed.h, which entering ones share. */
 #include "ve/child.h"
 
 #include "os/os.h"
 
 #include <sys/resource.h>
-#include <sys/syscall.h>
-
-void child_shed_inheritance(void)
-{
-	static const unsigned long dfl[4]; /* the kernel's struct sigaction: handler SIG_DFL */
-	sigset_t none;
-
-	/* raw: glibc keeps its hands on 32 and 33, which somebody may have had ignored */
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)syscall(SYS_rt_sigaction, sig, dfl, NULL, 8);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)umask(022);
-	/* a session keyring of its own; without keys in the kernel there is nothing to leak */
-	(void)syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL);
-}
 
 /*
  * The limits a kernel gives its first process, not those of the shell somebody typed

@@ -5,8 +5,6 @@
 
 #include "base/error.h"
 
-/* Signals, mask, umask and session keyring of the caller are left behind. */
-void child_shed_inheritance(void);
 /* Resource limits as a kernel gives its first process; raising is best effort. As host root. */
 int child_set_limits(struct vz_error *e) _must_check_;
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "mech/mnt/mnt.h"
 #include "os/os.h"
+#include "os/shed.h"
 #include "ve/child.h"
 
 #include <grp.h>
@@ -165,7 +166,7 @@ static _Noreturn void init_main(const struct spawn *s, int sock)
 		r = wait_go(sock, &e);
 	if (r < 0)
 		fail(sock, &e);
-	child_shed_inheritance();
+	shed_inheritance();
 	(void)setpriority(PRIO_PROCESS, 0, 0);
 	IGNORE(os_write_file_at(AT_FDCWD, "/proc/self/oom_score_adj", "0"));
 	r = take_stdio(console[1], &e);

@@ -111,8 +111,8 @@ struct enter_opts {
 	char *const *argv; /* argv[0] is looked up in PATH inside; "bash" falls back to "sh" */
 	char *const *env;  /* NULL: default */
 	const char *cwd;   /* NULL: "/" */
-	int fds[3]; /* become 0, 1, 2; -1: /dev/null of the VE; none may be the caller's own */
-	bool pty;   /* make a pty inside instead of fds; its master comes back */
+	int fds[3];	   /* become 0, 1, 2; none may be the caller's own */
+	bool pty;	   /* make a pty inside instead of fds; its master comes back */
 };
 struct entered {
 	pid_t pid;

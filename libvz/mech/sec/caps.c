@@ -8,12 +8,10 @@
 #include "mech/sec/sec.h"
 
 #include <linux/capability.h>
-#include <linux/securebits.h>
-#include <string.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 
 #include "base/cleanup.h"
+#include "os/shed.h"
 
 #ifndef CAP_PERFMON
 #define CAP_PERFMON 38
@@ -56,9 +54,11 @@ static const struct cap_drop drops[] = {
 
 static uint64_t all_caps(void)
 {
-	int n = cap_max_bits();
+	int n = 0;
 
-	return n <= 0 || n >= 64 ? UINT64_MAX : BIT(n) - 1;
+	while (n < 64 && prctl(PR_CAPBSET_READ, n) >= 0)
+		n++;
+	return n == 0 || n == 64 ? UINT64_MAX : BIT(n) - 1;
 }
 
 uint64_t sec_caps_wanted(const struct sec_conf *c)
@@ -71,55 +71,9 @@ uint64_t sec_caps_wanted(const struct sec_conf *c)
 	return ((want | c->cap_on) & ~c->cap_off) & all_caps();
 }
 
-static int drop_bounding(uint64_t want)
-{
-	for (int cap = 0; cap < 64 && (all_caps() & BIT(cap)); cap++)
-		if (!(want & BIT(cap)) && prctl(PR_CAPBSET_READ, cap) > 0 &&
-		    prctl(PR_CAPBSET_DROP, cap) < 0)
-			return -errno;
-	return 0;
-}
-
-static bool is_permitted(cap_t now, int cap)
-{
-	cap_flag_value_t v = CAP_CLEAR;
-
-	return cap_get_flag(now, cap, CAP_PERMITTED, &v) == 0 && v == CAP_SET;
-}
-
-/* permitted = effective = wanted, as far as the thread has it; inheritable empty */
-static int set_sets(uint64_t want)
-{
-	cap_t now = cap_get_proc(), next = cap_init();
-	int r = now && next ? 0 : -ENOMEM;
-
-	for (int cap = 0; r == 0 && cap < 64 && (all_caps() & BIT(cap)); cap++) {
-		if (!(want & BIT(cap)) || !is_permitted(now, cap))
-			continue;
-		if (cap_set_flag(next, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
-		    cap_set_flag(next, CAP_EFFECTIVE, 1, &cap, CAP_SET) < 0)
-			r = -errno;
-	}
-	if (r == 0)
-		r = RET_NERRNO(cap_set_proc(next));
-	(void)cap_free(now);
-	(void)cap_free(next);
-	return r;
-}
-
 int sec_caps_apply(const struct sec_conf *c, struct vz_error *e)
 {
-	uint64_t want = sec_caps_wanted(c);
-	int r = drop_bounding(want);
+	int r = shed_caps(sec_caps_wanted(c));
 
-	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_CAP, "drop capabilities from the bounding set");
-	r = RET_NERRNO(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
-	if (r < 0)
-		return vz_fail_exit(e, r, VZ_EXIT_CAP, "clear ambient capabilities");
-	if (prctl(PR_GET_SECUREBITS) != SECUREBITS_DEFAULT &&
-	    prctl(PR_SET_SECUREBITS, SECUREBITS_DEFAULT) < 0)
-		return vz_fail_exit(e, -errno, VZ_EXIT_CAP, "reset securebits");
-	r = set_sets(want);
 	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_CAP, "set capabilities") : 0;
 }

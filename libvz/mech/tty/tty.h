@@ -27,9 +27,6 @@ int tty_relay_pipes(int pidfd, int in, int out, int err, struct vz_error *e) _mu
 int tty_relay_pty(int pidfd, int master, const char *typed, bool detach, struct vz_error *e)
 	_must_check_;
 
-/* In the VE: a new pty of the devpts mounted at /dev/pts; both ends CLOEXEC. -EXDEV: no devpts there. */
-int tty_alloc(int *ret_master, int *ret_slave) _must_check_;
-
 /* The console server of a VE's monitor: one pty (both ends), any number of clients on a listening
  * socket, the last bytes of output kept for the next client. Owns the descriptors on success. */
 struct tty_console;
