@@ -103,10 +103,16 @@ static int make_time(int sock, struct vz_error *e)
 	return r < 0 ? r : wait_go(sock, e);
 }
 
-static int take_stdio(int slave, struct vz_error *e)
+/* By its path inside, so that ttyname(3) and a checkpoint find it there. */
+static int take_stdio(struct vz_error *e)
 {
+	_cleanup_close_ int tty =
+		os_openat(AT_FDCWD, "/dev/console", O_RDWR | O_NOCTTY, 0, RESOLVE_NO_SYMLINKS);
+
+	if (tty < 0)
+		return vz_fail(e, tty, "open the console");
 	for (int fd = 0; fd < 3; fd++)
-		if (dup2(slave, fd) < 0)
+		if (dup2(tty, fd) < 0)
 			return vz_fail(e, -errno, "open the console");
 	return 0;
 }
@@ -152,16 +158,18 @@ static _Noreturn void init_main(const struct spawn *s, int sock)
 					   .devfd = s->devfd,
 					   .privileged = !s->sec.userns,
 					   .shm_bytes = s->shm_bytes,
-					   .ptys = s->ptys };
+					   .ptys = s->ptys,
+					   .ptsfd = s->console.mount,
+					   .pty = s->console.pty };
 	struct vz_error e = { 0 };
-	int console[2] = { -EBADF, -EBADF }, r;
+	int r;
 
 	(void)setsid();
-	r = mnt_child_setup(&mc, console, &e);
+	r = mnt_child_setup(&mc, &e);
 	if (r >= 0)
 		r = set_names(s, &e);
 	if (r >= 0)
-		r = tell(sock, SYNC_READY, 0, console, 2, &e);
+		r = tell(sock, SYNC_READY, 0, NULL, 0, &e);
 	if (r >= 0)
 		r = wait_go(sock, &e);
 	if (r < 0)
@@ -169,7 +177,7 @@ static _Noreturn void init_main(const struct spawn *s, int sock)
 	shed_inheritance();
 	(void)setpriority(PRIO_PROCESS, 0, 0);
 	IGNORE(os_write_file_at(AT_FDCWD, "/proc/self/oom_score_adj", "0"));
-	r = take_stdio(console[1], &e);
+	r = take_stdio(&e);
 	if (r >= 0 && os_cloexec_from(3) < 0)
 		r = vz_fail(&e, -errno, "seal descriptors");
 	/* the filter before the capabilities: CAPABILITY may take CAP_SYS_ADMIN away */
@@ -185,7 +193,9 @@ static _Noreturn void init_main(const struct spawn *s, int sock)
 /* From now on only what init needs is open, and nobody may look into us. */
 static int seal_process(const struct spawn *s, int sock, struct vz_error *e)
 {
-	const int keep[] = { 0, 1, 2, sock, s->rootfd, s->devfd, s->move ? s->cgroup : -1 };
+	const int keep[] = {
+		0, 1, 2, sock, s->rootfd, s->devfd, s->console.mount, s->move ? s->cgroup : -1
+	};
 	int r = RET_NERRNO(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 
 	if (r >= 0)
@@ -325,7 +335,7 @@ static int attempt(struct spawn *s, struct vz_error *e)
 	struct sync_msg m;
 	pid_t starter;
 
-	s->pidfd = s->sock = s->console[0] = s->console[1] = -EBADF;
+	s->pidfd = s->sock = -EBADF;
 	r = os_seqpacket_pair(pair);
 	if (r < 0)
 		return vz_fail(e, r, "make a socket pair");
@@ -342,20 +352,27 @@ static int attempt(struct spawn *s, struct vz_error *e)
 		s->sock = safe_close(s->sock); /* a starter still waiting sees this and ends */
 	IGNORE(os_reap(starter, &status));
 	if (r >= 0)
-		r = expect(s, SYNC_READY, &m, s->console, 2, e);
+		r = expect(s, SYNC_READY, &m, NULL, 0, e);
 	if (r < 0)
 		spawn_done(s);
 	return r < 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? -ESTALE : r;
 }
 
+static int with_console(struct spawn *s, struct vz_error *e)
+{
+	int r = mnt_console_make(s->ve->conf.uid_base, s->ve->conf.gid_base, &s->console, e);
+
+	return r < 0 ? r : attempt(s, e);
+}
+
 int spawn_init(struct spawn *s, struct vz_error *e)
 {
-	int r = attempt(s, e);
+	int r = with_console(s, e);
 
 	if (r == -ESTALE) {
 		s->move = true;
 		vz_error_clear(e);
-		r = attempt(s, e);
+		r = with_console(s, e);
 	}
 	return r;
 }
@@ -387,6 +404,5 @@ void spawn_done(struct spawn *s)
 	}
 	s->sock = safe_close(s->sock);
 	s->pidfd = safe_close(s->pidfd);
-	for (size_t i = 0; i < ARRAY_SIZE(s->console); i++)
-		s->console[i] = safe_close(s->console[i]);
+	mnt_console_done(&s->console);
 }

@@ -6,7 +6,7 @@
  *   child: USERNS  ->  monitor writes the id maps       -> GO
  *   child: TIMENS  ->  monitor writes the time offsets  -> GO
  *   child: INIT (its pidfd rides along); the starter ends, init goes on
- *   init:  READY (console pty rides along)              -> GO when network and scripts are done
+ *   init:  READY                    -> GO when network and scripts are done
  *   init:  executes; the socket closes.  FAIL at any point carries the error.
  *
  * End of file before the exec is failure on both sides.
@@ -14,6 +14,7 @@
 #ifndef VE_SPAWN_H
 #define VE_SPAWN_H
 
+#include "mech/mnt/mnt.h"
 #include "ve/ve.h"
 
 struct spawn {
@@ -28,7 +29,7 @@ struct spawn {
 	/* results */
 	pid_t init;
 	int pidfd, sock;
-	int console[2];
+	struct mnt_console console; /* its mount is the child's to attach */
 };
 
 /* Clone and bring init to READY. On failure nothing is left of it. */

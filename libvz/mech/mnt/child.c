@@ -9,19 +9,14 @@
  */
 #include "mech/mnt/mnt.h"
 
+#include "mech/mnt/mask.h"
 #include "os/os.h"
 
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <termios.h>
-
-#ifndef TIOCGPTPEER
-#define TIOCGPTPEER _IO('T', 0x41)
-#endif
 
 #define NO_LINKS (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
@@ -66,143 +61,31 @@ static int mount_api(int rootfd, const struct api_fs *a, struct vz_error *e)
 	return r < 0 ? vz_fail(e, r, "attach %s at /%s", a->type, a->target) : TAKE_FD(mfd);
 }
 
-/* What host information is left in proc and sysfs is covered by an empty file or directory. */
-static const struct mask {
-	const char *path;
-	bool privileged_only; /* in a user namespace the file's owner is out of reach already */
-	bool readonly;	      /* stays visible, read-only */
-} masks[] = {
-	{ "proc/kcore", false, false },
-	{ "proc/keys", false, false },
-	{ "proc/key-users", false, false },
-	{ "proc/timer_list", false, false },
-	{ "proc/latency_stats", false, false },
-	{ "proc/sched_debug", false, false },
-	{ "proc/interrupts", false, false },
-	{ "proc/scsi", false, false },
-	{ "proc/acpi", false, false },
-	{ "proc/kpagecount", false, false },
-	{ "proc/kpageflags", false, false },
-	{ "proc/kpagecgroup", false, false },
-	{ "proc/kallsyms", false, false },
-	{ "proc/sysrq-trigger", true, false },
-	{ "proc/kmsg", true, false },
-	{ "proc/sys/kernel/core_pattern", true, true },
-	{ "proc/sys/kernel/modprobe", true, true },
-	{ "proc/sys/kernel/hotplug", true, true },
-	{ "proc/sys/fs", true, true },
-	{ "proc/sys/vm", true, true },
-	{ "proc/irq", true, true },
-	{ "proc/bus", true, true },
-	{ "sys/firmware", false, false },
-	{ "sys/kernel/debug", false, false },
-	{ "sys/kernel/tracing", false, false },
-	{ "sys/kernel/security", false, false },
-	{ "sys/kernel/slab", false, false },
-	{ "sys/power", false, false },
-	{ "sys/module", false, true },
-};
-
-/* A tiny read-only tmpfs with an unreadable file and directory, never attached itself. */
-static int mask_source(struct vz_error *e)
-{
-	_cleanup_close_ int fs = os_fsopen("tmpfs"), fd = -EBADF;
-	int r = fs, f;
-
-	if (r >= 0)
-		r = os_fsconfig(fs, "source", "none");
-	if (r >= 0)
-		r = os_fsconfig(fs, "nr_inodes", "4");
-	if (r >= 0)
-		r = fd = os_fsmount(fs, STRICT);
-	if (r < 0)
-		return vz_fail(e, r, "mount a tmpfs to mask files with");
-	f = os_openat(fd, "file", O_WRONLY | O_CREAT | O_EXCL, 0, 0);
-	if (f < 0 || mkdirat(fd, "dir", 0) < 0)
-		return vz_fail(e, f < 0 ? f : -errno, "make the masks");
-	(void)safe_close(f);
-	return TAKE_FD(fd);
-}
-
-static int mask_one(int rootfd, int src, const struct mask *m, struct vz_error *e)
-{
-	_cleanup_close_ int at = os_openat(rootfd, m->path, O_PATH, 0, NO_LINKS), cover = -EBADF;
-	struct stat st;
-	int r;
-
-	if (at == -ENOENT)
-		return 0;
-	if (at < 0)
-		return vz_fail(e, at, "open /%s to mask it", m->path);
-	if (fstat(at, &st) < 0)
-		return vz_fail(e, -errno, "stat /%s", m->path);
-	if (m->readonly)
-		cover = os_open_tree(at, "", AT_EMPTY_PATH | OPEN_TREE_CLONE);
-	else
-		cover = os_open_tree(src, S_ISDIR(st.st_mode) ? "dir" : "file", OPEN_TREE_CLONE);
-	r = cover < 0 ? cover : os_mount_attr(cover, MOUNT_ATTR_RDONLY | STRICT, 0, -1, false);
-	if (r >= 0)
-		r = os_move_mount(cover, "", at, "", 0);
-	return r < 0 ? vz_fail(e, r, "mask /%s", m->path) : 0;
-}
-
 /*
- * Once the VE's root is / . Linux clones mounts only where they are attached (before 6.15 also our own
- * detached ones), so the source stands on a directory of our own making meanwhile.
+ * The console's devpts is the monitor's, not the VE's, so that a restore can make it before the VE's own
+ * stands.  Only its one slave is shown, over /dev/console. Linux clones mounts only where they are attached,
+ * hence the moment on a directory of our own making.
  */
-static int mask_all(bool privileged, struct vz_error *e)
+static int attach_console(const struct mnt_child_conf *c, struct vz_error *e)
 {
 	static const char stand[] = "/dev/mqueue";
-	_cleanup_close_ int root = os_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, 0);
-	_cleanup_close_ int src = root < 0 ? root : mask_source(e);
-	int r = src;
+	_cleanup_close_ int at = -EBADF, mnt = -EBADF;
+	char path[48];
+	int r = os_move_mount(c->ptsfd, "", AT_FDCWD, stand, 0);
 
-	if (root < 0)
-		return vz_fail(e, root, "open the container's root");
-	if (r >= 0) {
-		r = os_move_mount(src, "", AT_FDCWD, stand, 0);
-		if (r < 0)
-			return vz_fail(e, r, "attach the masks at %s", stand);
-	}
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(masks); i++)
-		if (privileged || !masks[i].privileged_only)
-			r = mask_one(root, src, &masks[i], e);
 	if (r < 0)
-		return r;
-	r = os_umount(stand, OS_UMOUNT_NOFOLLOW | OS_MNT_DETACH);
-	return r < 0 ? vz_fail(e, r, "detach the masks from %s", stand) : 0;
+		return vz_fail(e, r, "attach the console's devpts at %s", stand);
+	(void)snprintf(path, sizeof(path), "%s/%u", stand, c->pty);
+	r = mnt = os_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
+	if (r >= 0)
+		r = at = os_openat(AT_FDCWD, "/dev/console", O_PATH, 0, RESOLVE_NO_SYMLINKS);
+	if (r >= 0)
+		r = os_move_mount(mnt, "", at, "", 0);
+	r = RET_GATHER(r, os_umount(stand, OS_UMOUNT_NOFOLLOW | OS_MNT_DETACH));
+	return r < 0 ? vz_fail(e, r, "mount the console's pty at /dev/console") : 0;
 }
 
-/*
- * The console: a pty of the VE's own devpts, its slave mounted over /dev/console.
- * The slave comes from TIOCGPTPEER, never by path, so it is the peer of the master in hand.
- */
-static int make_console(int devfd, int ptsfd, int console[2], struct vz_error *e)
-{
-	_cleanup_close_ int master = -EBADF, slave = -EBADF, at = -EBADF, mnt = -EBADF;
-	int r, unlock = 0;
-
-	master = os_openat(ptsfd, "ptmx", O_RDWR | O_NOCTTY, 0, NO_LINKS);
-	if (master < 0)
-		return vz_fail(e, master, "allocate the console's pty");
-	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
-		return vz_fail(e, -errno, "unlock the console's pty");
-	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (slave < 0)
-		return vz_fail(e, -errno, "open the console's pty");
-	if (fchmod(slave, 0600) < 0)
-		return vz_fail(e, -errno, "set the mode of the console's pty");
-	at = os_openat(devfd, "console", O_PATH, 0, NO_LINKS);
-	mnt = at < 0 ? at : os_open_tree(slave, "", AT_EMPTY_PATH | OPEN_TREE_CLONE);
-	r = mnt < 0 ? mnt : os_move_mount(mnt, "", at, "", 0);
-	if (r < 0)
-		return vz_fail(e, r, "mount the console's pty at /dev/console");
-	console[0] = TAKE_FD(master);
-	console[1] = TAKE_FD(slave);
-	return 0;
-}
-
-static int setup_dev(const struct mnt_child_conf *c, int console[2], struct vz_error *e)
+static int setup_dev(const struct mnt_child_conf *c, struct vz_error *e)
 {
 	char max[16], size[24];
 	struct api_fs pts = { "devpts",
@@ -236,7 +119,7 @@ static int setup_dev(const struct mnt_child_conf *c, int console[2], struct vz_e
 	shmfd = mount_api(c->rootfd, &shm, e);
 	if (shmfd < 0)
 		return shmfd;
-	return make_console(c->devfd, ptsfd, console, e);
+	return 0;
 }
 
 /* rootfd becomes /, the host's tree disappears. The old root never has a name inside. */
@@ -271,7 +154,7 @@ static int setup_api(int rootfd, struct vz_error *e)
 	return 0;
 }
 
-int mnt_child_setup(const struct mnt_child_conf *c, int console[2], struct vz_error *e)
+int mnt_child_setup(const struct mnt_child_conf *c, struct vz_error *e)
 {
 	struct mount_attr private = { .propagation = OS_MS_PRIVATE };
 	int r;
@@ -286,9 +169,11 @@ int mnt_child_setup(const struct mnt_child_conf *c, int console[2], struct vz_er
 	/* proc and sysfs need the host's still in sight: the kernel compares what they reveal */
 	r = setup_api(c->rootfd, e);
 	if (r >= 0)
-		r = setup_dev(c, console, e);
+		r = setup_dev(c, e);
 	if (r >= 0)
 		r = pivot(c->rootfd, e);
+	if (r >= 0)
+		r = attach_console(c, e);
 	if (r >= 0)
 		r = mask_all(c->privileged, e);
 	return r;

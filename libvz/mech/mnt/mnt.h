@@ -50,10 +50,36 @@ struct mnt_child_conf {
 	bool privileged;    /* without user namespace more of /proc has to be covered */
 	uint64_t shm_bytes; /* size of /dev/shm, UINT64_MAX = default */
 	uint32_t ptys;	    /* max= of the VE's devpts, 0 = default */
+	int ptsfd;	    /* the console's: mount and index, from mnt_console_make */
+	unsigned int pty;
 };
-/* Build everything, pivot into it and drop the old root. console: master and slave of the pty behind
- * /dev/console, allocated in the VE's own devpts. */
-int mnt_child_setup(const struct mnt_child_conf *c, int console[2], struct vz_error *e)
+/* Build everything, pivot into it and drop the old root. */
+int mnt_child_setup(const struct mnt_child_conf *c, struct vz_error *e) _must_check_;
+
+/* ---- external.c: what a VE's mount namespace holds of the host's making ---- */
+
+/* The pty behind /dev/console, alone in a devpts of the host's. */
+struct mnt_console {
+	int master, slave;
+	int mount;	  /* the detached devpts */
+	unsigned int pty; /* its name there */
+};
+/* The slave belongs to the VE's root. */
+int mnt_console_make(uid_t uid_base, gid_t gid_base, struct mnt_console *ret, struct vz_error *e)
 	_must_check_;
+void mnt_console_done(struct mnt_console *c);
+
+/* Each such mount as CRIU's "mnt[PLACE]:KEY" for a dump; the root, which has no key, is left out. */
+int mnt_external_keys(bool privileged, char ***ret) _must_check_;
+/* As "mnt[KEY]:PATH" for a restore, with the sources that mnt_external_sources() attaches at stand. */
+int mnt_external_paths(const char *stand, char ***ret) _must_check_;
+struct mnt_sources {
+	const char *stand; /* a directory of the host which this namespace sees a tmpfs on */
+	int rootfd, devfd; /* as for mnt_child_conf; stay the caller's */
+	int ptsfd;
+	unsigned int pty;
+};
+/* A private copy of the mount namespace with stand/root and the other sources attached: its descriptor. */
+int mnt_external_sources(const struct mnt_sources *s, struct vz_error *e) _must_check_;
 
 #endif
