@@ -211,10 +211,6 @@ fails() {
 	while read -r cmd rc; do
 		fails "$rc" "not available in this version" vzctl "$cmd" 101
 	done <<-END
-		chkpnt 16
-		suspend 16
-		restore 17
-		resume 17
 		snapshot 156
 		snapshot-delete 158
 		snapshot-switch 159
@@ -231,22 +227,22 @@ fails() {
 
 @test "--quiet silences errors on the console, not in the log file" {
 	make_ct 101 'ONBOOT="no"'
-	vz 16 --quiet chkpnt 101
+	vz 156 --quiet snapshot 101
 	[ -z "$output" ]
-	grep -Eq '^[0-9-]{10}T[0-9:]{8}[+-][0-9]{4} vzctl : CT 101 : checkpointing is not available' \
+	grep -Eq '^[0-9-]{10}T[0-9:]{8}[+-][0-9]{4} vzctl : CT 101 : taking snapshots is not available' \
 		"$BATS_TEST_TMPDIR/vzctl.log"
 }
 
 @test "LOGGING=no leaves no log file" {
 	make_ct 101 'ONBOOT="no"'
 	sed -i 's/^LOGGING=.*/LOGGING="no"/' "$VZ_CONF_DIR/vz.conf"
-	vz 16 chkpnt 101
+	vz 156 snapshot 101
 	[ ! -e "$BATS_TEST_TMPDIR/vzctl.log" ]
 }
 
 @test "closed standard streams are no danger" {
 	make_ct 101 'ONBOOT="no"'
-	vzctl chkpnt 101 <&- >&- 2>&- || [ $? = 16 ]
+	vzctl snapshot 101 <&- >&- 2>&- || [ $? = 156 ]
 	# the log file, the first file opened, did not become descriptor 2
 	cmd 0 cat "$BATS_TEST_TMPDIR/vzctl.log"
 	[ "${#lines[@]}" = 1 ]

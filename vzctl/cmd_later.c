@@ -6,8 +6,6 @@
  */
 #include "cmd.h"
 
-#include <string.h>
-
 struct later {
 	const struct cmd *cmd;
 	enum vz_exit exit;
@@ -15,8 +13,6 @@ struct later {
 };
 
 static const struct later later[] = {
-	{ &cmd_chkpnt, VZ_EXIT_CHKPNT, "checkpointing" },
-	{ &cmd_restore, VZ_EXIT_RESTORE, "restoring a checkpoint" },
 	{ &cmd_snapshot, VZ_EXIT_SNAP_CREATE, "taking snapshots" },
 	{ &cmd_snapshot_switch, VZ_EXIT_SNAP_SWITCH, "switching snapshots" },
 	{ &cmd_snapshot_delete, VZ_EXIT_SNAP_DELETE, "deleting snapshots" },
@@ -40,20 +36,6 @@ static int run_later(struct cli *c, struct vz_error *e)
 	return cli_fail(e, VZ_EXIT_SYNTAX, "Bad command: %s", c->cmd->name);
 }
 
-static bool has_word(const struct cli *c, const char *word)
-{
-	for (int i = 0; i < c->argc; i++)
-		if (strcmp(c->argv[i], word) == 0)
-			return true;
-	return false;
-}
-
-static int run_chkpnt(struct cli *c, struct vz_error *e)
-{
-	return has_word(c, "--check") ? cmd_check(c, has_word(c, "-j") || has_word(c, "--json"), e)
-				      : run_later(c, e);
-}
-
 /* OpenVZ: without an image there is nothing to do, and that is no error. */
 static int run_compact(struct cli *c, struct vz_error *e)
 {
@@ -63,25 +45,6 @@ static int run_compact(struct cli *c, struct vz_error *e)
 }
 
 #define LATER (CMD_CTID | CMD_RAW)
-
-const struct cmd cmd_chkpnt = {
-	.name = "chkpnt",
-	.alias = "suspend",
-	.synopsis = "chkpnt | suspend <ctid> [--dumpfile <file>]\n"
-		    "chkpnt <ctid> --check [--json]",
-	.help = "Checkpoint a running container (only --check in this version)",
-	.flags = LATER,
-	.run = run_chkpnt,
-};
-
-const struct cmd cmd_restore = {
-	.name = "restore",
-	.alias = "resume",
-	.synopsis = "restore | resume <ctid> [--dumpfile <file>]",
-	.help = "Restore a checkpointed container (not available in this version)",
-	.flags = LATER,
-	.run = run_later,
-};
 
 const struct cmd cmd_snapshot = {
 	.name = "snapshot",

@@ -19,4 +19,8 @@ struct vz_ve {
 	struct ve ve;
 };
 
+/* Take the VE's lock for one call and read its configuration again; *lock to ve_unlock(). */
+int api_lock(struct vz_ve *v, const char *verb, unsigned int flags, int *lock, struct vz_error *e)
+	_must_check_;
+
 #endif

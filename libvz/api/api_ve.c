@@ -57,8 +57,7 @@ int vz_ve_status(struct vz_ve *v, struct vz_error *e)
  * The lock of one call. With the lock the configuration is read again: what we
  * opened may have been changed by whoever held it before.
  */
-static int take_lock(struct vz_ve *v, const char *verb, unsigned int flags, int *lock,
-		     struct vz_error *e)
+int api_lock(struct vz_ve *v, const char *verb, unsigned int flags, int *lock, struct vz_error *e)
 {
 	int r;
 
@@ -78,7 +77,7 @@ static int take_lock(struct vz_ve *v, const char *verb, unsigned int flags, int 
 int vz_ve_create(struct vz_ve *v, const char *ostemplate, const char *config,
 		 const struct vz_changes *changes, unsigned int flags, struct vz_error *e)
 {
-	int lock, r = take_lock(v, "create", flags, &lock, e);
+	int lock, r = api_lock(v, "create", flags, &lock, e);
 
 	if (r < 0)
 		return r;
@@ -89,7 +88,7 @@ int vz_ve_create(struct vz_ve *v, const char *ostemplate, const char *config,
 
 int vz_ve_destroy(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 {
-	int lock, r = take_lock(v, "destroy", flags, &lock, e);
+	int lock, r = api_lock(v, "destroy", flags, &lock, e);
 
 	if (r < 0)
 		return r;
@@ -100,7 +99,7 @@ int vz_ve_destroy(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 
 int vz_ve_mount(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 {
-	int lock, r = take_lock(v, "mount", flags, &lock, e);
+	int lock, r = api_lock(v, "mount", flags, &lock, e);
 
 	if (r < 0)
 		return r;
@@ -130,7 +129,7 @@ static int umount_checked(struct ve *ve, struct vz_error *e)
 
 int vz_ve_umount(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 {
-	int lock, r = take_lock(v, "umount", flags, &lock, e);
+	int lock, r = api_lock(v, "umount", flags, &lock, e);
 
 	if (r < 0)
 		return r;
@@ -178,7 +177,7 @@ static int start_locked(struct vz_ve *v, unsigned int flags, int lock, struct vz
 
 int vz_ve_start(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 {
-	int lock, r = take_lock(v, "start", flags, &lock, e);
+	int lock, r = api_lock(v, "start", flags, &lock, e);
 
 	if (r < 0)
 		return r;
@@ -189,7 +188,7 @@ int vz_ve_start(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 
 int vz_ve_stop(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 {
-	int lock, r = take_lock(v, "stop", flags, &lock, e);
+	int lock, r = api_lock(v, "stop", flags, &lock, e);
 
 	if (r < 0)
 		return r;
@@ -214,7 +213,7 @@ static int restart_locked(struct vz_ve *v, unsigned int flags, int lock, struct 
 
 int vz_ve_restart(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 {
-	int lock, r = take_lock(v, "restart", flags, &lock, e);
+	int lock, r = api_lock(v, "restart", flags, &lock, e);
 
 	if (r < 0)
 		return r;
@@ -255,7 +254,7 @@ static int set_locked(struct vz_ve *v, const struct vz_changes *changes, unsigne
 int vz_ve_set(struct vz_ve *v, const struct vz_changes *changes, unsigned int flags,
 	      struct vz_error *e)
 {
-	int lock, r = take_lock(v, "set", flags, &lock, e);
+	int lock, r = api_lock(v, "set", flags, &lock, e);
 
 	if (r < 0)
 		return r;
@@ -278,7 +277,7 @@ int vz_ve_get(struct vz_ve *v, const char *key, char **ret, struct vz_error *e)
 int vz_ve_applyconfig(struct vz_ve *v, const char *sample, unsigned int flags, struct vz_error *e)
 {
 	_cleanup_ve_config_ struct ve_config new;
-	int lock, r = take_lock(v, "set", flags, &lock, e);
+	int lock, r = api_lock(v, "set", flags, &lock, e);
 
 	if (r < 0)
 		return r;

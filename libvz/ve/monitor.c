@@ -23,11 +23,12 @@
 #define LOCK_RETRY_MS  50
 
 /* Monitor to front, until FRONT_DONE or FRONT_FAIL ends the conversation. */
-enum front_what { FRONT_LOG = 1, FRONT_DONE, FRONT_FAIL };
+enum front_what { FRONT_LOG = 1, FRONT_TIME, FRONT_DONE, FRONT_FAIL };
 struct front_msg {
 	enum front_what what;
 	int level;
-	struct vz_error error; /* LOG: its text is the line */
+	uint64_t us;
+	struct vz_error error; /* LOG: its text is the line; TIME: the phase */
 };
 
 static void front_log(void *data, int level, const char *line)
@@ -36,6 +37,16 @@ static void front_log(void *data, int level, const char *line)
 	struct front_msg m = { .what = FRONT_LOG, .level = level };
 
 	(void)snprintf(m.error.text, sizeof(m.error.text), "%s", line);
+	if (op->front >= 0)
+		IGNORE(os_send_fds(op->front, &m, sizeof(m), NULL, 0));
+}
+
+void monitor_time(void *data, const char *phase, uint64_t us)
+{
+	struct start_op *op = data;
+	struct front_msg m = { .what = FRONT_TIME, .us = us };
+
+	(void)snprintf(m.error.text, sizeof(m.error.text), "%s", phase);
 	if (op->front >= 0)
 		IGNORE(os_send_fds(op->front, &m, sizeof(m), NULL, 0));
 }
@@ -82,8 +93,9 @@ static int watch(struct start_op *op)
 		watch_held(op);
 	else if (str_fmt(&path, "%s/%u/console", op->ve->host->rundir, op->ve->id) >= 0)
 		listener = tty_console_listen(path);
-	if (listener >= 0 && tty_console_new(&con, s->console[0], s->console[1], listener) >= 0) {
-		s->console[0] = s->console[1] = -EBADF;
+	if (listener >= 0 &&
+	    tty_console_new(&con, s->console.master, s->console.slave, listener) >= 0) {
+		s->console.master = s->console.slave = -EBADF;
 		IGNORE(tty_console_run(con, s->pidfd));
 	} else {
 		(void)safe_close(listener);
@@ -219,8 +231,10 @@ static int fork_monitor(struct start_op *op, int lock_fd)
 }
 
 /* Read the monitor's words until it says how it went. */
-static int listen_front(const struct ve *ve, int sock, struct vz_error *e)
+static int listen_front(const struct start_op *op, int sock, struct vz_error *e)
 {
+	const struct ve *ve = op->ve;
+
 	for (;;) {
 		struct front_msg m;
 		int r = os_recv_fds(sock, &m, sizeof(m), NULL, 0);
@@ -238,32 +252,46 @@ static int listen_front(const struct ve *ve, int sock, struct vz_error *e)
 				*e = m.error;
 			return m.error.code < 0 ? m.error.code : -EPROTO;
 		}
-		log_msg(ve->log, m.level, "%s", m.error.text);
+		if (m.what == FRONT_LOG)
+			log_msg(ve->log, m.level, "%s", m.error.text);
+		else if (m.what == FRONT_TIME && op->time)
+			op->time(op->time_data, m.error.text, m.us);
 	}
 }
 
-/* ret_held: hold pid 1 until that descriptor is closed */
-static int start(struct ve *ve, unsigned int flags, int *ret_held, int lock_fd, struct vz_error *e)
+/* *ret_held: the front's end, which holds pid 1 until it is closed; else it is closed here. */
+static int run(struct start_op *op, int *ret_held, int lock_fd, struct vz_error *e)
 {
 	_cleanup_close_ int front = -EBADF;
-	struct start_op op;
 	int pair[2], r;
 
 	r = os_seqpacket_pair(pair);
 	if (r < 0)
 		return vz_fail(e, r, "make a socket pair");
 	front = pair[0];
-	start_op_init(&op, ve, flags);
-	op.front = pair[1];
-	op.hold = ret_held != NULL;
-	r = fork_monitor(&op, lock_fd);
+	op->front = pair[1];
+	op->hold = ret_held != NULL;
+	r = fork_monitor(op, lock_fd);
 	(void)safe_close(pair[1]);
 	if (r < 0)
 		return vz_fail(e, r, "fork the monitor");
-	r = listen_front(ve, front, e);
+	r = listen_front(op, front, e);
 	if (r >= 0 && ret_held)
 		*ret_held = TAKE_FD(front);
 	return r;
+}
+
+int monitor_run(struct start_op *op, int lock_fd, struct vz_error *e)
+{
+	return run(op, NULL, lock_fd, e);
+}
+
+static int start(struct ve *ve, unsigned int flags, int *ret_held, int lock_fd, struct vz_error *e)
+{
+	struct start_op op;
+
+	start_op_init(&op, ve, flags);
+	return run(&op, ret_held, lock_fd, e);
 }
 
 int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)

@@ -15,7 +15,7 @@
 
 #define KILL_TIMEOUT_MS 10000
 
-static int clean_up(void *p, struct vz_error *e)
+int start_clean_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 	struct ve_state s;
@@ -29,17 +29,17 @@ static int clean_up(void *p, struct vz_error *e)
 	return ve_cleanup(op->ve, !(op->flags & START_SKIP_REMOUNT), e);
 }
 
-static int state_up(void *p, struct vz_error *e)
+int start_state_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 	struct ve_state *s = &op->state;
 
-	*s = (struct ve_state){ .monitor = getpid(), .started_ms = os_now_ms() };
+	*s = (struct ve_state){ .monitor = getpid(), .started_ms = os_now_ms() - op->uptime_ms };
 	IGNORE(os_starttime(s->monitor, &s->monitor_start));
 	return state_write(op->ve, s, e);
 }
 
-static int state_down(void *p, struct vz_error *e)
+int start_state_down(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 
@@ -52,14 +52,14 @@ static int state_down(void *p, struct vz_error *e)
 	return cg >= 0 ? 0 : state_remove(op->ve, e);
 }
 
-static int mount_up(void *p, struct vz_error *e)
+int start_mount_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 
 	return ve_mount_root(op->ve, e);
 }
 
-static int mount_down(void *p, struct vz_error *e)
+int start_mount_down(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 
@@ -104,7 +104,7 @@ static int device_rules(const struct ve_config *c, struct cg_dev_rule **ret, siz
 	return 0;
 }
 
-static int cgroup_up(void *p, struct vz_error *e)
+int start_cgroup_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 	const struct ve *ve = op->ve;
@@ -143,7 +143,7 @@ undo:
 	return vz_wrap_exit(e, r, VZ_EXIT_ENV_CREATE, "cgroup");
 }
 
-static int cgroup_down(void *p, struct vz_error *e)
+int start_cgroup_down(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 	_cleanup_free_ char *root = NULL;
@@ -153,6 +153,23 @@ static int cgroup_down(void *p, struct vz_error *e)
 	op->cg_ve = safe_close(op->cg_ve);
 	r = ve_cg_root(op->ve, &root, e);
 	return r < 0 ? r : cg_remove(root, op->ve->id, e);
+}
+
+/* What names init and its console for ever, into the state that publish writes. */
+int start_record_init(struct start_op *op, struct vz_error *e)
+{
+	struct ve_state *s = &op->state;
+	struct stat st;
+	int r = os_starttime(op->spawn.init, &s->init_start);
+
+	if (r < 0)
+		return vz_fail(e, r, "look at init");
+	s->init = op->spawn.init;
+	if (fstat(op->spawn.console.slave, &st) < 0)
+		return vz_fail(e, -errno, "look at the console");
+	s->console_rdev = st.st_rdev;
+	s->console_dev = st.st_dev;
+	return 0;
 }
 
 static int spawn_up(void *p, struct vz_error *e)
@@ -171,7 +188,7 @@ static int spawn_up(void *p, struct vz_error *e)
 			     .devfd = -EBADF,
 			     .pidfd = -EBADF,
 			     .sock = -EBADF,
-			     .console = { -EBADF, -EBADF } };
+			     .console = { -EBADF, -EBADF, -EBADF, 0 } };
 	if (shm && shm < UBC_UNLIMITED / 65536)
 		s->shm_bytes = shm * (uint64_t)sysconf(_SC_PAGESIZE);
 	if (ptys && ptys < 1U << 20)
@@ -189,15 +206,14 @@ static int spawn_up(void *p, struct vz_error *e)
 	sec_seccomp_done(&s->filter);
 	if (r < 0)
 		return vz_wrap_exit(e, r, VZ_EXIT_ENV_CREATE, "start init");
-	op->state.init = s->init;
-	r = os_starttime(s->init, &op->state.init_start);
+	r = start_record_init(op, e);
 	if (r < 0)
 		spawn_done(s);
-	return r < 0 ? vz_fail(e, r, "look at init") : 0;
+	return r;
 }
 
 /* Everything that runs in the VE's cgroup dies here, whoever started it. */
-static int spawn_down(void *p, struct vz_error *e)
+int start_kill_down(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 	_cleanup_close_ int cg = -EBADF;
@@ -210,7 +226,7 @@ static int spawn_down(void *p, struct vz_error *e)
 			    "kill the container's processes");
 }
 
-static int net_stage_up(void *p, struct vz_error *e)
+int start_net_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 	const struct ve *ve = op->ve;
@@ -230,7 +246,7 @@ static int net_stage_up(void *p, struct vz_error *e)
 	return vz_wrap_exit(e, r, VZ_EXIT_IP_ADD, "network");
 }
 
-static int net_stage_down(void *p, struct vz_error *e)
+int start_net_down(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 
@@ -238,7 +254,7 @@ static int net_stage_down(void *p, struct vz_error *e)
 }
 
 /* From here enter.c finds the VE: it runs, though its init is still held. */
-static int publish_up(void *p, struct vz_error *e)
+int start_publish_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 
@@ -265,19 +281,19 @@ static int exec_up(void *p, struct vz_error *e)
 
 /* clang-format off */
 static const struct stage table[] = {
-	{ "clean", clean_up, NULL },
-	{ "state", state_up, state_down },
-	{ "mount", mount_up, mount_down },
-	{ "cgroup", cgroup_up, cgroup_down },
-	{ "spawn", spawn_up, spawn_down },
-	{ "net", net_stage_up, net_stage_down },
-	{ "publish", publish_up, NULL },
+	{ "clean", start_clean_up, NULL },
+	{ "state", start_state_up, start_state_down },
+	{ "mount", start_mount_up, start_mount_down },
+	{ "cgroup", start_cgroup_up, start_cgroup_down },
+	{ "spawn", spawn_up, start_kill_down },
+	{ "net", start_net_up, start_net_down },
+	{ "publish", start_publish_up, NULL },
 	{ "scripts", scripts_up, NULL },
 	{ "exec", exec_up, NULL },
 };
 /* clang-format on */
 
-static bool interrupted(void *p)
+bool start_interrupted(void *p)
 {
 	struct start_op *op = p;
 
@@ -285,27 +301,27 @@ static bool interrupted(void *p)
 }
 
 /* The downs are not to be interrupted by what they are run for. */
-static void undoing(void *p)
+void start_undoing(void *p)
 {
 	struct start_op *op = p;
 
 	op->ve->hangup_fd = 0;
 }
 
-static const struct stages start_stages = { "start", table, ARRAY_SIZE(table), interrupted,
-					    undoing };
+static const struct stages start_stages = { "start", table, ARRAY_SIZE(table), start_interrupted,
+					    start_undoing };
 static const struct stages stop_stages = { "stop", table, ARRAY_SIZE(table), NULL, NULL };
 
 void start_op_init(struct start_op *op, struct ve *ve, unsigned int flags)
 {
 	*op = (struct start_op){ .ve = ve, .flags = flags, .cg = -EBADF, .cg_ve = -EBADF };
 	op->spawn.pidfd = op->spawn.sock = op->spawn.rootfd = op->spawn.devfd = -EBADF;
-	op->spawn.console[0] = op->spawn.console[1] = -EBADF;
+	op->spawn.console = (struct mnt_console){ -EBADF, -EBADF, -EBADF, 0 };
 }
 
 int start_run(struct start_op *op, struct vz_error *e)
 {
-	return stages_up(&start_stages, op, e);
+	return stages_up(op->stages ? op->stages : &start_stages, op, e);
 }
 
 void start_op_done(struct start_op *op)

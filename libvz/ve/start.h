@@ -14,6 +14,11 @@ struct start_op {
 	bool hold;	 /* pid 1 stays before its exec: work in a stopped VE */
 	bool (*front_gone)(struct start_op *op); /* the command that asked for us died */
 	int front;
+	const struct stages *stages; /* NULL: those of a start */
+	uint64_t uptime_ms;	     /* of an earlier life that this start goes on with */
+	struct restore *restore;     /* restore.c's */
+	void (*time)(void *data, const char *phase, uint64_t us); /* in the front: told of phases */
+	void *time_data;
 	struct ve_state state;
 	struct spawn spawn;
 	int cg, cg_ve;
@@ -22,5 +27,27 @@ struct start_op {
 void start_op_init(struct start_op *op, struct ve *ve, unsigned int flags);
 int start_run(struct start_op *op, struct vz_error *e) _must_check_;
 void start_op_done(struct start_op *op);
+
+/* The stages that a restore shares; see struct stage. */
+int start_clean_up(void *op, struct vz_error *e) _must_check_;
+int start_state_up(void *op, struct vz_error *e) _must_check_;
+int start_state_down(void *op, struct vz_error *e) _must_check_;
+int start_mount_up(void *op, struct vz_error *e) _must_check_;
+int start_mount_down(void *op, struct vz_error *e) _must_check_;
+int start_cgroup_up(void *op, struct vz_error *e) _must_check_;
+int start_cgroup_down(void *op, struct vz_error *e) _must_check_;
+int start_kill_down(void *op, struct vz_error *e) _must_check_;
+int start_net_up(void *op, struct vz_error *e) _must_check_;
+int start_net_down(void *op, struct vz_error *e) _must_check_;
+int start_publish_up(void *op, struct vz_error *e) _must_check_;
+bool start_interrupted(void *op);
+void start_undoing(void *op);
+/* spawn.init and spawn.console into the state */
+int start_record_init(struct start_op *op, struct vz_error *e) _must_check_;
+
+/* monitor.c: fork the monitor, which carries op out, and relay its words until it says how it went. */
+int monitor_run(struct start_op *op, int lock_fd, struct vz_error *e) _must_check_;
+/* In the monitor, data being op: tell the front how long a phase took. */
+void monitor_time(void *data, const char *phase, uint64_t us);
 
 #endif

@@ -39,9 +39,9 @@ static void parse_line(struct ve_state *s, const char *line)
 		const char *key;
 		uint64_t *to;
 	} numbers[] = {
-		{ "init_start", &s->init_start },
-		{ "monitor_start", &s->monitor_start },
-		{ "started_ms", &s->started_ms },
+		{ "init_start", &s->init_start },   { "monitor_start", &s->monitor_start },
+		{ "started_ms", &s->started_ms },   { "console_rdev", &s->console_rdev },
+		{ "console_dev", &s->console_dev },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -89,9 +89,11 @@ int state_write(const struct ve *ve, const struct ve_state *s, struct vz_error *
 	if (r >= 0)
 		r = str_fmt(&text,
 			    "init=%d\ninit_start=%llu\nmonitor=%d\nmonitor_start=%llu\n"
-			    "started_ms=%llu\nrunning=%d\ncgroot=%s\n",
+			    "started_ms=%llu\nconsole_rdev=%llu\nconsole_dev=%llu\nrunning=%d\n"
+			    "cgroot=%s\n",
 			    s->init, (unsigned long long)s->init_start, s->monitor,
 			    (unsigned long long)s->monitor_start, (unsigned long long)s->started_ms,
+			    (unsigned long long)s->console_rdev, (unsigned long long)s->console_dev,
 			    s->running, s->cgroot);
 	if (r >= 0)
 		r = os_replace_file_volatile(path, text, strlen(text), 0600);

@@ -44,7 +44,9 @@ struct ve_state {
 	uint64_t init_start, monitor_start; /* starttime: pid and it name a process for ever */
 	uint64_t started_ms;		    /* CLOCK_BOOTTIME of the start */
 	char cgroot[200];		    /* directory that holds CTID's cgroup */
-	bool running;			    /* init was executed; else the start never got there */
+	uint64_t console_rdev,
+		console_dev; /* of the pty behind /dev/console, as a checkpoint names it */
+	bool running;	     /* init was executed; else the start never got there */
 };
 /* -ENOENT: nothing recorded */
 int state_read(const struct ve *ve, struct ve_state *ret) _must_check_;

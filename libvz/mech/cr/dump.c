@@ -140,7 +140,8 @@ int cr_dump_begin(struct cr_dump_out *d, const char *path, struct vz_error *e)
 		r = new.dirfd =
 			os_openat(AT_FDCWD, new.tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
 	if (r >= 0)
-		r = RET_NERRNO(mkdirat(new.dirfd, CR_IMG, 0700));
+		/* a restored VE's root passes by descriptor; the directory around is closed to all */
+		r = RET_NERRNO(mkdirat(new.dirfd, CR_IMG, 0711));
 	if (r >= 0)
 		r = new.imgfd =
 			os_openat(new.dirfd, CR_IMG, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, 0);
@@ -148,7 +149,7 @@ int cr_dump_begin(struct cr_dump_out *d, const char *path, struct vz_error *e)
 	if (r >= 0)
 		r = RET_NERRNO(fchmod(new.dirfd, 0700));
 	if (r >= 0)
-		r = RET_NERRNO(fchmod(new.imgfd, 0700));
+		r = RET_NERRNO(fchmod(new.imgfd, 0711));
 	if (r < 0)
 		return vz_fail(e, r, "make directory %s.tmp", path);
 	*d = new;

@@ -213,7 +213,7 @@ static int verify(struct cr_dump *d, const struct cr_dump_want *want, struct vz_
 		return vz_fail(e, d->imgfd == -ENOENT ? -EBADMSG : -EPERM,
 			       "its " CR_IMG " is no directory of its own (nothing can be restored "
 			       "from it)");
-	r = check_dir(d->imgfd, CR_IMG, 077, e);
+	r = check_dir(d->imgfd, CR_IMG, 066, e);
 	if (r >= 0)
 		r = check_listing(d->m, d->dirfd, NULL, e);
 	if (r >= 0)

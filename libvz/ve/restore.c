@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A restore is a start whose init is made by CRIU.  The monitor carries it out, as
+ * the parent that the VE's init gets; CRIU works in a mount namespace that holds the sources
+ * of the external mounts, and stops at its points for us to set up cgroups and network.
+ * The stages' downs are the start's: a failed restore leaves what a failed start leaves.
+ */
+#include "ve/cpt.h"
+
+#include "base/num.h"
+#include "base/str.h"
+#include "mech/cr/cr.h"
+#include "mech/mnt/mnt.h"
+#include "mech/net/net.h"
+#include "os/os.h"
+#include "ve/start.h"
+
+#include <string.h>
+
+struct restore {
+	struct cpt_op op;
+	struct start_op *start;
+	struct cr_dump dump;
+	char *criu, *console_key;
+	uint64_t uptime_ms;
+	bool patched, undump;
+};
+
+/* ---- verify: nothing of the dump is looked at before ---- */
+
+static int parse_state(struct restore *r, char *text)
+{
+	char *save = NULL;
+
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		int q = 0;
+
+		if (str_has_prefix(l, "console="))
+			q = str_set(&r->console_key, l + strlen("console="));
+		else if (str_has_prefix(l, "uptime_ms="))
+			q = num_parse_u64(l + strlen("uptime_ms="), &r->uptime_ms);
+		if (q < 0)
+			return q;
+	}
+	return r->console_key ? 0 : -EBADMSG;
+}
+
+static int verify_up(void *p, struct vz_error *e)
+{
+	static const char *const known[] = { "console", "empty-netns", NULL };
+	struct start_op *op = p;
+	struct restore *rs = op->restore;
+	const struct ve *ve = op->ve;
+	_cleanup_free_ char *keys = NULL, *text = NULL;
+	struct cr_dump_want want = { .ctid = ve->id,
+				     .uid_base = ve->conf.uid_base,
+				     .gid_base = ve->conf.gid_base,
+				     .features = known };
+	int r = cr_find_program(&rs->criu, &rs->patched, e);
+
+	if (r < 0)
+		return r;
+	r = cpt_keys(ve, &keys);
+	want.keys = keys;
+	if (r < 0)
+		return vz_fail(e, r, "name the keys");
+	r = cr_dump_open(&rs->dump, rs->op.path, &want, e);
+	if (r < 0)
+		return r;
+	r = cr_dump_get(&rs->dump, "ve", &text, NULL, e);
+	if (r < 0)
+		return r;
+	r = parse_state(rs, text);
+	if (r < 0)
+		return vz_fail(e, r, "dump %s: its file 've' makes no sense", rs->op.path);
+	op->uptime_ms = rs->uptime_ms;
+	cpt_phase(&rs->op, "verify");
+	return 0;
+}
+
+/* ---- CRIU's points ---- */
+
+/* The root task has its namespaces but the cgroup's, and waits. */
+static int setup_namespaces(struct restore *rs, pid_t pid, struct vz_error *e)
+{
+	struct start_op *op = rs->start;
+	char text[16];
+	int r;
+
+	cpt_phase(&rs->op, "namespaces");
+	op->spawn.init = pid;
+	op->spawn.pidfd = os_pidfd_open(pid);
+	if (op->spawn.pidfd < 0)
+		return vz_fail(e, op->spawn.pidfd, "open the container's first process");
+	(void)snprintf(text, sizeof(text), "%d", pid);
+	r = os_write_file_at(op->cg_ve, "cgroup.procs", text);
+	if (r < 0)
+		return vz_fail(e, r, "move the first process into the container's cgroup");
+	r = net_hold(op->ve->id, e);
+	if (r >= 0)
+		r = start_net_up(op, e);
+	cpt_phase(&rs->op, "net");
+	return r;
+}
+
+/* All tasks are there and stopped; from here on the VE is found by others. */
+static int pre_resume(struct restore *rs, struct vz_error *e)
+{
+	struct start_op *op = rs->start;
+	int r = start_record_init(op, e);
+
+	cpt_phase(&rs->op, "tasks");
+	if (r >= 0)
+		r = start_publish_up(op, e);
+	cpt_phase(&rs->op, "state");
+	return r;
+}
+
+static int notified(void *data, const char *point, pid_t pid, struct vz_error *e)
+{
+	struct restore *rs = data;
+
+	fault_point("restore", point);
+	if (rs->start->stages->cancelled(rs->start))
+		return vz_fail(e, -ECANCELED, "interrupted");
+	if (strcmp(point, "setup-namespaces") == 0)
+		return setup_namespaces(rs, pid, e);
+	if (strcmp(point, "pre-resume") == 0)
+		return pre_resume(rs, e);
+	return 0;
+}
+
+/* ---- the stage ---- */
+
+static int make_sources(struct restore *rs, struct vz_error *e)
+{
+	struct start_op *op = rs->start;
+	const struct ve *ve = op->ve;
+	_cleanup_close_ int root = mnt_root_clone(ve->conf.root, e), dev = -EBADF;
+	struct mnt_sources s = { .stand = ve->host->rundir };
+	int r = root;
+
+	if (r >= 0)
+		r = dev = mnt_dev_make(ve->conf.uid_base, ve->conf.gid_base, e);
+	if (r >= 0)
+		r = mnt_console_make(ve->conf.uid_base, ve->conf.gid_base, &op->spawn.console, e);
+	if (r < 0)
+		return r;
+	s.rootfd = root;
+	s.devfd = dev;
+	s.ptsfd = op->spawn.console.mount;
+	s.pty = op->spawn.console.pty;
+	return mnt_external_sources(&s, e);
+}
+
+static int run_criu(struct restore *rs, int mntns, struct vz_error *e)
+{
+	static char *const enable_fs[] = { (char *)"ramfs", (char *)"hugetlbfs", NULL };
+	struct start_op *op = rs->start;
+	_cleanup_strv_ char **external = NULL;
+	_cleanup_free_ char *root = NULL;
+	struct cr_stats stats;
+	pid_t pid;
+	int r = mnt_external_paths(op->ve->host->rundir, &external);
+
+	if (r >= 0)
+		r = str_fmt(&root, "%s/root", op->ve->host->rundir);
+	if (r < 0)
+		return vz_fail(e, r, "name the sources of the container's mounts");
+	struct cr_conf conf = { .program = rs->criu,
+				.images = rs->dump.imgfd,
+				.work = rs->dump.dirfd,
+				.log = "restore.log",
+				.verbose = rs->op.opts->verbose,
+				.empty_netns = true,
+				.external = external,
+				.enable_fs = enable_fs,
+				.notify = notified,
+				.data = rs,
+				.root = root,
+				.mntns = mntns,
+				.inherit_key = rs->console_key,
+				.inherit_fd = op->spawn.console.slave };
+	r = cr_restore(&conf, &pid, &stats, e);
+	cpt_phase(&rs->op, "resume");
+	cpt_time(&rs->op, "criu.forking", stats.forking_us);
+	cpt_time(&rs->op, "criu.restore", stats.restore_us);
+	if (r >= 0 && pid != op->spawn.init)
+		r = vz_fail(e, -EPROTO, "CRIU restored process %d as init, not %d", pid,
+			    op->spawn.init);
+	return r;
+}
+
+/* Its own undoing, as for every up: what CRIU left of the tree dies with the cgroup and with init. */
+static void undo_criu(struct start_op *op)
+{
+	if (op->spawn.init > 0 && op->spawn.pidfd >= 0)
+		IGNORE(os_kill_reap(op->spawn.init, op->spawn.pidfd, NULL));
+	op->spawn.init = 0;
+	IGNORE(start_kill_down(op, NULL));
+	IGNORE(start_net_down(op, NULL));
+}
+
+static int criu_up(void *p, struct vz_error *e)
+{
+	struct start_op *op = p;
+	struct restore *rs = op->restore;
+	_cleanup_close_ int mntns = -EBADF;
+	int r;
+
+	cpt_phase(&rs->op, "mount");
+	r = mntns = make_sources(rs, e);
+	cpt_phase(&rs->op, "sources");
+	if (r >= 0)
+		r = run_criu(rs, mntns, e);
+	if (r >= 0)
+		r = net_release(op->ve->id, NULL, e);
+	if (r < 0)
+		undo_criu(op);
+	return r < 0 ? r : 0;
+}
+
+/* clang-format off */
+static const struct stage table[] = {
+	{ "clean", start_clean_up, NULL },
+	{ "verify", verify_up, NULL },
+	{ "state", start_state_up, start_state_down },
+	{ "mount", start_mount_up, start_mount_down },
+	{ "cgroup", start_cgroup_up, start_cgroup_down },
+	{ "net", NULL, start_net_down },
+	{ "criu", criu_up, start_kill_down },
+};
+/* clang-format on */
+
+static const struct stages restore_stages = { "restore", table, ARRAY_SIZE(table),
+					      start_interrupted, start_undoing };
+
+static void restore_done(struct restore *rs)
+{
+	cr_dump_close(&rs->dump);
+	free(rs->criu);
+	free(rs->console_key);
+	cpt_op_done(&rs->op);
+}
+
+static int undump(struct ve *ve, const struct vz_cpt *opts, int lock_fd, struct vz_error *e)
+{
+	struct restore rs = { .dump = { .dirfd = -EBADF, .imgfd = -EBADF } };
+	struct start_op op;
+	int r = cpt_op_init(&rs.op, ve, opts, e);
+
+	if (r < 0)
+		return r;
+	start_op_init(&op, ve, opts->flags & VZ_SKIP_REMOUNT ? START_SKIP_REMOUNT : 0);
+	op.stages = &restore_stages;
+	op.restore = &rs;
+	op.time = opts->time;
+	op.time_data = opts->time_data;
+	rs.start = &op;
+	rs.undump = opts->cmd == VZ_CPT_UNDUMP;
+	/* the monitor tells us, we tell the caller */
+	rs.op.time = monitor_time;
+	rs.op.time_data = &op;
+	r = monitor_run(&op, lock_fd, e);
+	if (r >= 0 && opts->cmd == VZ_CPT_FULL)
+		r = cr_dump_remove(rs.op.path, false, e);
+	restore_done(&rs);
+	return r;
+}
+
+static int full(struct ve *ve, const struct vz_cpt *opts, int lock_fd, struct vz_error *e)
+{
+	int r = ve_config_check(&ve->conf, e);
+
+	if (r < 0)
+		return r;
+	log_info(ve->log, "Restoring container ...");
+	r = undump(ve, opts, lock_fd, e);
+	if (r >= 0)
+		log_info(ve->log, "Restoring completed successfully");
+	return r;
+}
+
+int ve_restore(struct ve *ve, const struct vz_cpt *opts, int lock_fd, struct vz_error *e)
+{
+	int r = ve_need_conf(ve, e);
+
+	if (r >= 0)
+		r = cpt_recover(ve, e);
+	if (r < 0)
+		return r;
+	if (opts->cmd == VZ_CPT_RESUME || opts->cmd == VZ_CPT_KILL)
+		return ve_chkpnt(ve, opts, e);
+	if (ve_is_running(ve))
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "Container is already running");
+	r = full(ve, opts, lock_fd, e);
+	return e && e->exit ? r : vz_wrap_exit(e, r, VZ_EXIT_RESTORE, "Restoring failed");
+}
