@@ -80,6 +80,7 @@ static void print_json(const struct times *t)
 		json_number(&j, number);
 	}
 	json_close(&j, '}');
+	putchar('\n');
 }
 
 /* A name with a dot is part of the phase above or below it, as somebody else measured it. */
@@ -161,7 +162,7 @@ const struct cmd cmd_chkpnt = {
 	.synopsis =
 		"chkpnt | suspend <ctid> [--dumpfile <dir>] [--times]\n"
 		"chkpnt | suspend <ctid> --suspend | --dump | --resume | --kill [--dumpfile <dir>]\n"
-		    "chkpnt <ctid> --check [--json]",
+		"chkpnt <ctid> --check [--json]",
 	.help = "Checkpoint a running container: save its processes to disk and end them",
 	.doc = "The container's processes, their memory, sockets and open connections are "
 	       "written to the dump; then the processes end and the root is unmounted. "
