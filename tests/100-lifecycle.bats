@@ -170,6 +170,23 @@ vzpid_init() { sed -n 's/^init=//p' "/run/vz/$1/state"; }
 	in_ve "$CT" 'test ! -e /dev/shm/here'
 }
 
+@test "restart: what would not start again is not stopped" {
+	ve_start "$CT"
+	in_ve "$CT" 'echo >/dev/shm/here'
+	vz set "$CT" --disabled yes --save
+	vz 105 restart "$CT"
+	in_ve "$CT" 'test -e /dev/shm/here'
+	cp "/etc/vz/conf/$CT.conf" "$BATS_TEST_TMPDIR/conf"
+	sed -i 's/^LOCAL_UID=.*/LOCAL_UID="nonsense"/' "/etc/vz/conf/$CT.conf"
+	status=0
+	output=$(timeout 20 vzctl restart "$CT" --force 2>&1 3>&-) || status=$?
+	cp "$BATS_TEST_TMPDIR/conf" "/etc/vz/conf/$CT.conf"
+	assert_num "$status" ne 0
+	in_ve "$CT" 'test -e /dev/shm/here'
+	vz restart "$CT" --force --fast
+	in_ve "$CT" 'test ! -e /dev/shm/here'
+}
+
 @test "create: what exists already is refused and stays whole" {
 	ve_create "$CT"
 	echo "# mine" >>"/etc/vz/conf/$CT.conf"

@@ -338,6 +338,43 @@ deaf_init='printf "#!/bin/busybox sh\ntrap : TERM INT USR1 USR2 PWR\nwhile :; do
 	ve_status "$(ctid)" "exist unmounted down"
 }
 
+@test "a stop script that hangs in the VE is killed after STOP_TIMEOUT; one that fails is obeyed" {
+	ve_create "$(ctid)"
+	vz set "$(ctid)" --stop-timeout 1 --save
+	vz start "$(ctid)"
+	printf '#!/bin/sh\necho not now; exit 4\n' >"/etc/vz/conf/$(ctid).stop"
+	chmod +x "/etc/vz/conf/$(ctid).stop"
+	vz 79 stop "$(ctid)"
+	assert_match 'not now'
+	ve_status "$(ctid)" "exist mounted running"
+	printf '#!/bin/sh\nsleep 1000\n' >"/etc/vz/conf/$(ctid).stop"
+	SECONDS=0
+	vz stop "$(ctid)"
+	assert_line "Killing container ..."
+	assert_num "$SECONDS" le 10 seconds
+	rm "/etc/vz/conf/$(ctid).stop"
+	ve_status "$(ctid)" "exist unmounted down"
+}
+
+@test "a VE that floods its console waits; its monitor does not" {
+	local monitor before after
+	bytes_read() { sed -n 's/^rchar: //p' "/proc/$monitor/io"; }
+	ve_start "$(ctid)"
+	monitor=$(sed -n 's/^monitor=//p' "/run/vz/$(ctid)/state")
+	in_ve "$(ctid)" 'for i in 1 2; do yes flood >/dev/console & done; i=0; while :; do echo; done >/dev/console & sleep 0.5'
+	before=$(bytes_read)
+	sleep 3
+	after=$(bytes_read)
+	# 256 KiB a second; a loaded machine may have made that sleep a longer one
+	assert_num $((after - before)) le 1200000 "bytes that the monitor has read in 3 s"
+	assert_num $((after - before)) ge 100000 "bytes that the monitor has read in 3 s"
+	in_ve "$(ctid)" true
+	# and those who look still see it
+	timeout 2 vzctl console "$(ctid)" </dev/null >"$BATS_TEST_TMPDIR/seen" 2>&1 3>&- || true
+	grep -q flood "$BATS_TEST_TMPDIR/seen"
+	vz stop "$(ctid)" --fast
+}
+
 @test "a VE without any command left is stopped" {
 	ve_create "$(ctid)"
 	vz start "$(ctid)"

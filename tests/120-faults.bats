@@ -303,6 +303,26 @@ start_hangs() {
 	recovers "$CT"
 }
 
+@test "who meets a VE whose interrupted start is being undone is told so" {
+	ve_create "$CT"
+	local pid
+	printf '#!/bin/sh\nsleep 406\n' >"/etc/vz/conf/$CT.start"
+	printf '#!/bin/sh\nsleep 3\n' >"/etc/vz/conf/$CT.umount"
+	chmod +x "/etc/vz/conf/$CT.start" "/etc/vz/conf/$CT.umount"
+	env --default-signal vzctl start "$CT" >/dev/null 2>&1 3>&- &
+	pid=$!
+	wait_until 10 pgrep -fx 'sleep 406'
+	kill -INT "$pid"
+	wait "$pid" || true
+	vz 9 stop "$CT"
+	assert_match 'already locked \(by what a start that ended left to be done\)'
+	rm "/etc/vz/conf/$CT.start"
+	undone() { ve_is "$CT" "exist unmounted down" && [ ! -e "/vz/lock/$CT.lck" ]; }
+	wait_until 10 undone
+	rm "/etc/vz/conf/$CT.umount"
+	recovers "$CT"
+}
+
 @test "two verbs at once on one VE: one after the other, or refused with 9" {
 	ve_create "$CT"
 	local i a b

@@ -204,7 +204,8 @@ int vz_ve_stop(struct vz_ve *v, unsigned int flags, struct vz_error *e)
 
 static int restart_locked(struct vz_ve *v, unsigned int flags, int lock, struct vz_error *e)
 {
-	int r = ve_need_conf(&v->ve, e);
+	/* what would not start again is not stopped */
+	int r = ve_start_check(&v->ve, start_flags(flags), e);
 
 	if (r >= 0 && ve_is_running(&v->ve))
 		r = ve_stop(&v->ve, flags & VZ_FAST ? STOP_FAST : 0, e);

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 
 #define SCRIPT_MAX (1U << 20)
-#define TIMEOUT_MS (10 * 60 * 1000)
 
 static int script_env(const struct ve *ve, char ***ret)
 {
@@ -64,7 +63,7 @@ static int run_host(const struct ve *ve, const char *path, struct vz_error *e)
 	_cleanup_strv_ char **env = NULL;
 	_cleanup_free_ char *out = NULL;
 	char *argv[] = { (char *)(uintptr_t)path, NULL };
-	struct os_exec_opts o = { .timeout_ms = TIMEOUT_MS, .hangup_fd = ve->hangup_fd };
+	struct os_exec_opts o = { .timeout_ms = HOOK_TIMEOUT_MS, .hangup_fd = ve->hangup_fd };
 	int r;
 
 	if (access(path, X_OK) < 0)
@@ -95,7 +94,7 @@ int hooks_host(const struct ve *ve, const char *action, bool global_first, struc
 	return r;
 }
 
-int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e)
+int hooks_inside(const struct ve *ve, const char *action, int timeout_ms, struct vz_error *e)
 {
 	_cleanup_free_ char *path = NULL, *text = NULL, *out = NULL;
 	_cleanup_strv_ char **env = NULL;
@@ -110,7 +109,7 @@ int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e)
 		r = script_env(ve, &env);
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "read action script %s", path);
-	r = ve_script(ve, text, env, TIMEOUT_MS, &out, e);
+	r = ve_script(ve, text, env, timeout_ms, &out, e);
 	if (r < 0)
 		return vz_wrap_exit(e, r, VZ_EXIT_ACTION_SCRIPT, "action script %s", path);
 	return r == 0 ? 0 : refused(path, " inside", out, r, e);

@@ -107,6 +107,12 @@ static int refuse(const struct ve *ve, const struct holder *h, struct vz_error *
 	_cleanup_free_ char *text = NULL, *safe = NULL;
 	char path[64];
 
+	/* its monitor has the lock, too, and undoes what it had begun; or somebody just got it */
+	if (!holder_alive(h))
+		return vz_fail_exit(
+			e, -EAGAIN, VZ_EXIT_LOCKED,
+			"Container already locked (by what a %s that ended left to be done): wait for it",
+			h->verb[0] ? h->verb : "command");
 	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", h->pid);
 	if (os_read_file_at(AT_FDCWD, path, 256, &text, NULL) < 0 || str_escape(&safe, text) < 0)
 		safe = NULL;

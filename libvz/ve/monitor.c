@@ -294,7 +294,7 @@ static int start(struct ve *ve, unsigned int flags, int *ret_held, int lock_fd, 
 	return run(&op, ret_held, lock_fd, e);
 }
 
-int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
+int ve_start_check(const struct ve *ve, unsigned int flags, struct vz_error *e)
 {
 	int r = ve_need_conf(ve, e);
 
@@ -305,11 +305,17 @@ int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
 			e, -EPERM, VZ_EXIT_DISABLED,
 			"Container start disabled: use --force, or vzctl set %u --disabled no --save",
 			ve->id);
-	if (ve_is_running(ve))
-		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "Container is already running");
-	r = ve_config_check(&ve->conf, e);
+	return ve_config_check(&ve->conf, e);
+}
+
+int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
+{
+	int r = ve_start_check(ve, flags, e);
+
 	if (r < 0)
 		return r;
+	if (ve_is_running(ve))
+		return vz_fail_exit(e, -EBUSY, VZ_EXIT_RUNNING, "Container is already running");
 	log_info(ve->log, "Starting container...");
 	return start(ve, flags, NULL, lock_fd, e);
 }

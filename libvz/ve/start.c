@@ -268,7 +268,7 @@ static int scripts_up(void *p, struct vz_error *e)
 	int r = dist_apply(op->ve, DIST_ALL, true, e);
 
 	if (r >= 0)
-		r = hooks_inside(op->ve, "start", e);
+		r = hooks_inside(op->ve, "start", HOOK_TIMEOUT_MS, e);
 	return r;
 }
 

@@ -9,11 +9,10 @@
 
 #include <errno.h>
 #include <sys/wait.h>
-#include <sys/wait.h>
 
 #define HALT_TIMEOUT_MS 30000
 
-/* Ask init to end; true when it may be waited for. The asking script itself dies of or hangs in a good halt. */
+/* Ask init to end; true when it may be waited for. The asking script itself dies of a good halt. */
 static bool ask(const struct ve *ve, int timeout_ms)
 {
 	/* systemd's halt waits for the job's end only with --no-block missing; busybox and sysv know plain halt */
@@ -25,7 +24,7 @@ static bool ask(const struct ve *ve, int timeout_ms)
 	struct vz_error e = { 0 };
 	int r = ve_script(ve, script, NULL, timeout_ms, NULL, &e);
 
-	if (r == -ETIMEDOUT || (r >= 0 && WIFSIGNALED(r)))
+	if (r >= 0 && WIFSIGNALED(r))
 		return true;
 	if (r != 0)
 		log_warn(ve->log, "The container cannot be asked to halt: %s",
@@ -36,12 +35,19 @@ static bool ask(const struct ve *ve, int timeout_ms)
 static int orderly(const struct ve *ve, int init, struct vz_error *e)
 {
 	uint64_t limit = (uint64_t)ve->conf.stop_timeout * 1000, end, now;
-	int r = hooks_inside(ve, "stop", e);
+	struct vz_error why = { 0 };
+	int r = hooks_inside(ve, "stop", (int)limit, &why);
 
-	if (r < 0)
+	/* a script that says no is obeyed; a VE that lets it hang is not */
+	if (r == -ETIMEDOUT || r == -EBUSY) {
+		log_warn(ve->log, "%s", why.text);
+	} else if (r < 0) {
+		if (e)
+			*e = why;
 		return r;
+	}
 	end = os_now_ms() + limit;
-	if (ask(ve, (int)(limit < HALT_TIMEOUT_MS ? limit : HALT_TIMEOUT_MS))) {
+	if (r >= 0 && ask(ve, (int)(limit < HALT_TIMEOUT_MS ? limit : HALT_TIMEOUT_MS))) {
 		now = os_now_ms();
 		if (os_pidfd_wait(init, now < end ? (int)(end - now) : 0) > 0)
 			return 0;

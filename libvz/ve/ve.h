@@ -87,11 +87,13 @@ int stages_down(const struct stages *s, void *op, struct vz_error *e) _must_chec
 void fault_point(const char *verb, const char *point);
 
 /* ---- hooks.c: action scripts on the host and in the VE ---- */
+#define HOOK_TIMEOUT_MS (10 * 60 * 1000)
 /* vps.ACTION and CTID.ACTION (up: global first, down: the VE's first); absent is fine; VZ_EXIT_ACTION_SCRIPT. */
 int hooks_host(const struct ve *ve, const char *action, bool global_first, struct vz_error *e)
 	_must_check_;
-/* CTID.start / CTID.stop, run inside. */
-int hooks_inside(const struct ve *ve, const char *action, struct vz_error *e) _must_check_;
+/* CTID.start / CTID.stop, run inside; -ETIMEDOUT, or -EBUSY when the VE lets no process in. */
+int hooks_inside(const struct ve *ve, const char *action, int timeout_ms, struct vz_error *e)
+	_must_check_;
 
 /* ---- mount.c ---- */
 struct ve_meta {     /* PRIVATE/meta */
@@ -141,6 +143,8 @@ int dist_password(const struct ve *ve, const char *user_password, struct vz_erro
 enum { START_FORCE = 1, START_SKIP_REMOUNT = 2, START_WAIT = 4 };
 /* lock_fd: closed by the monitor once the VE runs. run: instead of init, argv of a temporary VE (runscript). */
 int ve_start(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e) _must_check_;
+/* What ve_start() refuses by the configuration alone. */
+int ve_start_check(const struct ve *ve, unsigned int flags, struct vz_error *e) _must_check_;
 /*
  * A VE with pid 1 held before exec, for work inside a stopped VE; ended by ve_cleanup(), and
  * taken down by its monitor when the last copy of *ret_held is closed without that.

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The console of a VE: its monitor reads the pty for ever, so that the VE never
- * blocks on it, keeps the last bytes, and serves clients on a unix socket.  All
- * descriptors are non-blocking; a client that does not read loses bytes, not us.
+ * blocks on it for long, keeps the last bytes, and serves clients on a unix socket.
+ * All descriptors are non-blocking; a client that does not read loses bytes, not us.
+ * The monitor's CPU time is the host's, so what a VE may have read per second is
+ * bounded: a VE that floods its console waits in its own writes.
  */
 #include "mech/tty/tty.h"
 
@@ -14,13 +16,19 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define HISTORY 8192
-#define CLIENTS 4
+#define HISTORY	     8192
+#define CLIENTS	     4
+/* 256 KiB a second: far more than a boot says or anybody reads */
+#define WINDOW_MS    125
+#define WINDOW_BYTES (32 << 10)
+#define READ_COSTS   512 /* at least: bytes one by one cost us more */
 
 struct tty_console {
 	int master, slave, listener; /* the slave is kept open: the master never hangs up */
 	int client[CLIENTS];
 	size_t pos, len; /* ring: the next byte goes to pos */
+	size_t budget;	 /* bytes still to be read before window_end */
+	uint64_t window_end;
 	char history[HISTORY];
 };
 
@@ -78,12 +86,15 @@ static void from_master(struct tty_console *c)
 {
 	char buf[4096];
 	ssize_t n = read(c->master, buf, sizeof(buf));
+	size_t cost;
 
 	if (n <= 0) {
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			c->master = safe_close(c->master);
 		return;
 	}
+	cost = n < READ_COSTS ? READ_COSTS : (size_t)n;
+	c->budget -= cost < c->budget ? cost : c->budget;
 	remember(c, buf, (size_t)n);
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (c->client[i] >= 0)
@@ -121,18 +132,34 @@ static void accept_client(struct tty_console *c)
 	(void)safe_close(fd);
 }
 
+/* How long to leave the VE's output alone: -1 when it may be read. */
+static int rest_ms(struct tty_console *c)
+{
+	uint64_t now;
+
+	if (c->budget)
+		return -1;
+	now = os_now_ms();
+	if (now < c->window_end)
+		return (int)(c->window_end - now);
+	c->budget = WINDOW_BYTES;
+	c->window_end = now + WINDOW_MS;
+	return -1;
+}
+
 int tty_console_run(struct tty_console *c, int pidfd)
 {
 	for (;;) {
+		int rest = rest_ms(c);
 		struct pollfd p[3 + CLIENTS] = {
 			{ .fd = pidfd, .events = POLLIN },
 			{ .fd = c->listener, .events = POLLIN },
-			{ .fd = c->master, .events = POLLIN },
+			{ .fd = rest < 0 ? c->master : -1, .events = POLLIN },
 		};
 
 		for (size_t i = 0; i < CLIENTS; i++)
 			p[3 + i] = (struct pollfd){ .fd = c->client[i], .events = POLLIN };
-		if (poll(p, ARRAY_SIZE(p), -1) < 0 && errno != EINTR)
+		if (poll(p, ARRAY_SIZE(p), rest) < 0 && errno != EINTR)
 			return -errno;
 		if (p[0].revents)
 			return 1;
