@@ -196,6 +196,17 @@ setup() {
 	vz 20 enter "$CT" --exec
 }
 
+@test "enter: ends when there is nothing more to type" {
+	output=$(timeout 20 vzctl enter "$CT" </dev/null 3>&-)
+	assert_match "exited from CT $CT"
+	status=0
+	output=$(printf 'echo typed-$((40 + 2))\nexit 6\n' | timeout 20 vzctl enter "$CT" 3>&-) || status=$?
+	assert_match 'typed-42'
+	assert_eq "$status" 6
+	output=$(echo 'head -n 1; echo after-$((40 + 2))' | timeout 20 vzctl enter "$CT" 3>&-)
+	assert_match 'after-42'
+}
+
 @test "enter: a shell killed inside restores the terminal and ends" {
 	output=$(with_tty 24x80 vzctl enter "$CT" <<-'SAY'
 		kill -9 $$

@@ -49,9 +49,9 @@ struct pump {
 
 static void feed(struct pump *p)
 {
-	ssize_t n = write(p->in, p->data, p->len);
+	ssize_t n = os_write_pipe(p->in, p->data, p->len);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n > 0) {
 		p->data += n;

@@ -91,6 +91,26 @@ int os_write_file_at(int dirfd, const char *path, const char *text)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
+ssize_t os_write_pipe(int fd, const void *data, size_t len)
+{
+	const struct timespec now = { 0 };
+	sigset_t sigpipe, pending, mask;
+	ssize_t n;
+
+	sigemptyset(&sigpipe);
+	sigaddset(&sigpipe, SIGPIPE);
+	sigemptyset(&pending);
+	(void)sigpending(&pending);
+	(void)pthread_sigmask(SIG_BLOCK, &sigpipe, &mask);
+	n = write(fd, data, len);
+	n = n < 0 ? -errno : n;
+	/* ours, unless one was waiting already: then the caller is to have it */
+	if (n == -EPIPE && sigismember(&pending, SIGPIPE) == 0)
+		(void)sigtimedwait(&sigpipe, NULL, &now);
+	(void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	return n;
+}
+
 int os_write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;

@@ -38,6 +38,8 @@ int os_replace_file_volatile(const char *path, const void *data, size_t len, mod
 	_must_check_;
 int os_fsync_dir(const char *path) _must_check_;
 int os_write_all(int fd, const void *data, size_t len) _must_check_;
+/* write(2) where the reader may be gone: -EPIPE without SIGPIPE, which would end a daemon that uses libvz. */
+ssize_t os_write_pipe(int fd, const void *data, size_t len) _must_check_;
 int os_mkdir_p(const char *path, mode_t mode) _must_check_;
 /* The same with mode 0700; a link (-ENOTDIR), or a directory others own or may write to (-EPERM), is refused. */
 int os_mkdir_private(const char *path) _must_check_;

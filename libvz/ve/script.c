@@ -26,12 +26,12 @@ static void step(struct script_io *io, const struct pollfd *p)
 	ssize_t n;
 
 	if (p[0].revents) {
-		n = write(io->in, io->text, io->left);
+		n = os_write_pipe(io->in, io->text, io->left);
 		if (n > 0) {
 			io->text += n;
 			io->left -= (size_t)n;
 		}
-		if ((n < 0 && errno != EAGAIN && errno != EINTR) || !io->left)
+		if ((n < 0 && n != -EAGAIN && n != -EINTR) || !io->left)
 			io->in = safe_close(io->in);
 	}
 	if (p[1].revents) {

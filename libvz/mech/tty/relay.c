@@ -14,6 +14,7 @@
 #define CHUNK	       16384
 #define ESC_TIMEOUT_MS 1000
 #define DRAIN_MAX      (1U << 20) /* fs.pipe-max-size */
+#define EOF_AGAIN_MS   500
 
 /* One direction: bytes read from src and not yet written to dst. A closed side is < 0. */
 struct flow {
@@ -56,9 +57,9 @@ static void flow_read(struct flow *f)
 
 static void flow_write(struct flow *f)
 {
-	ssize_t n = write(f->dst, f->buf + f->off, f->len);
+	ssize_t n = os_write_pipe(f->dst, f->buf + f->off, f->len);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n < 0) {
 		/* the reader went away: a pipe's writer is to learn that, a terminal is read on to nowhere */
@@ -260,19 +261,37 @@ struct pty_relay {
 	struct flow *to, *from;
 	int pidfd, winch, state;
 	bool detach;
+	bool eof; /* the caller has no more to type */
 };
+
+/*
+ * The end of the caller's input is ^D, which ends a shell at its prompt. It is said again: what
+ * comes while a shell is just switching its terminal to raw, or while a command reads, is lost.
+ */
+static void say_eof(struct pty_relay *p)
+{
+	p->eof = true;
+	p->to->dst = p->from->src;
+	p->to->buf[0] = '\004';
+	p->to->off = 0;
+	p->to->len = 1;
+}
 
 /* 1: ended, 2: detached, 0: go on */
 static int pty_step(struct pty_relay *p)
 {
 	struct pollfd fds[4];
+	int n;
 
 	flow_poll(p->to, &fds[0]);
 	flow_poll(p->from, &fds[1]);
 	fds[2] = (struct pollfd){ .fd = p->winch, .events = POLLIN };
 	fds[3] = (struct pollfd){ .fd = p->pidfd, .events = POLLIN };
-	if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+	n = poll(fds, ARRAY_SIZE(fds), p->eof ? EOF_AGAIN_MS : -1);
+	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		say_eof(p);
 	if (fds[2].revents) {
 		struct signalfd_siginfo si;
 
@@ -285,6 +304,9 @@ static int pty_step(struct pty_relay *p)
 		flow_step(p->to, &fds[0]);
 		if (reading && p->detach && saw_detach(&p->state, p->to->buf, p->to->len))
 			return 2;
+		/* a console is watched on */
+		if (p->to->src < 0 && !p->eof && !p->detach)
+			say_eof(p);
 	}
 	flow_step(p->from, &fds[1]);
 	if (fds[3].revents || p->from->src < 0)
