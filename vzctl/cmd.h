@@ -32,7 +32,7 @@ enum cmd_flags {
 	CMD_CTID = 1 << 0,	    /* needs a CTID or name */
 	CMD_NO_CONF = 1 << 1,	    /* works without the VE's configuration file */
 	CMD_CT0 = 1 << 2,	    /* allowed for the host itself */
-	CMD_ENTERS = 1 << 3,	    /* its process meets a VE's files: runs from a sealed copy */
+	CMD_ENTERS = 1 << 3,	    /* may become a VE's init: runs from a sealed copy */
 	CMD_OPERANDS = 1 << 4,	    /* words may follow the options */
 	CMD_RAW = 1 << 5,	    /* everything after the CTID is not ours to parse */
 	CMD_PARAMS = 1 << 6,	    /* takes the parameters of a VE as options */

@@ -331,7 +331,6 @@ const struct cmd cmd_shutdown = {
 	.help = "Stop and unmount all containers and remember which ran",
 	.doc = "What vz.service runs when it is stopped; up to three passes, the last with "
 	       "*--fast*.",
-	.flags = CMD_ENTERS,
 	.bad_option = VZ_EXIT_SYNTAX,
 	.run = run_shutdown,
 };

@@ -53,7 +53,7 @@ const struct cmd cmd_stop = {
 	       "left; *--fast* kills at once. Also clears up what an interrupted start left. "
 	       "A container that does not run is no error.",
 	.opts = stop_opts,
-	.flags = CMD_CTID | CMD_ENTERS,
+	.flags = CMD_CTID,
 	.bad_option = VZ_EXIT_SYNTAX,
 	.fine = VZ_EXIT_NOT_RUNNING,
 	.verb = vz_ve_stop,

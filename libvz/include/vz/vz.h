@@ -49,9 +49,11 @@ VZ_API void vz_set_log(struct vz *vz, vz_log_fn *fn, void *data, int level);
 
 /*
  * Make sure that the calling program runs from a read-only copy of its binary,
- * so that nothing it meets inside a VE can write to the host's file through
- * /proc/PID/exe: executes argv again from the copy where it does not yet.
- * Call first thing, before descriptors are opened. 0: sealed.
+ * so that a VE cannot write to the host's file through /proc/PID/exe: executes
+ * argv again from the copy where it does not yet.  For programs that start VEs,
+ * or run something in stopped ones: an init begins as a child of the program.
+ * Entering a running VE does not need it.  Call first thing, before descriptors
+ * are opened. 0: sealed.
  */
 VZ_API int vz_seal_self(char **argv, struct vz_error *e);
 
