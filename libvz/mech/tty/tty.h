@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Relays between the caller's terminal or pipes and a VE.  A VE never gets a
- * descriptor of the caller's: neither a terminal (TIOCSTI) nor a file.
+ * descriptor of the caller's: neither a terminal (TIOCSTI) nor a file or a pipe.
  */
 #ifndef MECH_TTY_H
 #define MECH_TTY_H
