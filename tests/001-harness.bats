@@ -118,3 +118,7 @@ tally() { # STAGE: TAP on stdin
 	output=$(unit 'echo "ok 1 - a"; echo 1..2')
 	assert_match 'after 1 of 2 tests'
 }
+
+@test "what is to be taken out of the tree for 'make mutants' is still there" {
+	cmd 0 "$BATS_TEST_DIRNAME/mutants" --stale
+}

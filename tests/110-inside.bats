@@ -291,6 +291,21 @@ setup() {
 	done
 }
 
+@test "a start after a reboot that fails is told in the log" {
+	ve_start "$(ctid)"
+	: >/var/log/vzctl.log
+	printf '#!/bin/sh\necho no room; exit 3\n' >"/etc/vz/conf/$(ctid).mount"
+	chmod +x "/etc/vz/conf/$(ctid).mount"
+	vzctl exec "$(ctid)" reboot 3>&- || true
+	wait_until 20 ve_is "$(ctid)" "exist unmounted down"
+	wait_until 10 grep -q 'after a reboot failed' /var/log/vzctl.log
+	rm "/etc/vz/conf/$(ctid).mount"
+	cmd 0 cat /var/log/vzctl.log
+	assert_match "vz-monitor : CT $(ctid) : Container reboots"
+	assert_match "vz-monitor : CT $(ctid) : start after a reboot failed: .*with 3: no room"
+	vz start "$(ctid)"
+}
+
 @test "reboot inside brings the VE back, with what changed in its configuration" {
 	ve_create "$(ctid)" --hostname before.example
 	vz start "$(ctid)"

@@ -136,6 +136,29 @@ static int lock_ours(const struct start_op *op, const char *verb)
 	}
 }
 
+/* Nobody waits for our answer any more: it goes to the log. */
+static void tell_log(const struct start_op *op, const char *what, const struct vz_error *e)
+{
+	log_err(op->ve->log, "%s failed: %s%s%s", what, e->text, e->code < 0 ? ": " : "",
+		e->code < 0 ? strerror(-e->code) : "");
+}
+
+/* What the VE's configuration says now decides whether it comes up again. */
+static bool start_again(struct start_op *op, struct vz_error *e)
+{
+	int r = ve_reload(op->ve, e);
+
+	if (r >= 0)
+		r = ve_start_check(op->ve, 0, e);
+	if (r < 0)
+		return false;
+	start_op_init(op, op->ve, 0);
+	op->front = -EBADF;
+	r = start_run(op, e);
+	start_op_done(op);
+	return r >= 0;
+}
+
 /* Init ended on its own: take the VE down; true when it is to be started again. */
 static bool after_init(struct start_op *op, int status)
 {
@@ -150,15 +173,14 @@ static bool after_init(struct start_op *op, int status)
 		ve_unlock(op->ve, &lock);
 		return false;
 	}
-	if (ve_cleanup(op->ve, true, &e) < 0 || !again || ve_reload(op->ve, &e) < 0 ||
-	    op->ve->conf.disabled) {
-		ve_unlock(op->ve, &lock);
-		return false;
+	log_info(op->ve->log, again ? "Container reboots" : "Container halted");
+	if (ve_cleanup(op->ve, true, &e) < 0) {
+		tell_log(op, "taking the container down", &e);
+		again = false;
+	} else if (again && !start_again(op, &e)) {
+		tell_log(op, "start after a reboot", &e);
+		again = false;
 	}
-	start_op_init(op, op->ve, 0);
-	op->front = -EBADF;
-	again = start_run(op, &e) >= 0;
-	start_op_done(op);
 	ve_unlock(op->ve, &lock);
 	return again;
 }
@@ -188,6 +210,9 @@ static _Noreturn void monitor(struct start_op *op, int lock_fd)
 	struct logger log = { .fn = front_log,
 			      .data = op,
 			      .level = op->ve->log ? op->ve->log->level : 0 };
+	const struct logger alone = { .fn = ve_log_line,
+				      .data = op->ve,
+				      .level = VZ_LOG_INFO + op->ve->host->log_level };
 	const int keep[] = { 0, 1, 2, op->front, lock_fd };
 	struct vz_error e = { 0 };
 	int r;
@@ -202,13 +227,16 @@ static _Noreturn void monitor(struct start_op *op, int lock_fd)
 	op->ve->hangup_fd = 0;
 	start_op_done(op);
 	/* the front's copy of the lock goes on guarding what the command still does */
-	if (front_gone(op))
+	op->interrupted = front_gone(op);
+	if (op->interrupted)
 		ve_unlock(op->ve, &lock_fd);
 	lock_fd = safe_close(lock_fd);
 	front_end(op, r < 0 ? &e : NULL);
+	op->ve->log = &alone;
+	if (r < 0 && op->interrupted)
+		tell_log(op, "start", &e);
 	if (r < 0)
 		_exit(1);
-	op->ve->log = NULL;
 	while (after_init(op, watch(op)))
 		;
 	_exit(0);

@@ -14,6 +14,7 @@ struct start_op {
 	bool hold;	 /* pid 1 stays before its exec: work in a stopped VE */
 	bool (*front_gone)(struct start_op *op); /* the command that asked for us died */
 	int front;
+	bool interrupted;	     /* ... while it waited for us */
 	const struct stages *stages; /* NULL: those of a start */
 	uint64_t uptime_ms;	     /* of an earlier life that this start goes on with */
 	struct restore *restore;     /* restore.c's */

@@ -86,6 +86,10 @@ int stages_down(const struct stages *s, void *op, struct vz_error *e) _must_chec
 /* Test hook: SIGKILL to ourselves when $VZ_FAULT is "verb:point". */
 void fault_point(const char *verb, const char *point);
 
+/* ---- mlog.c ---- */
+/* A vz_log_fn for who is left alone with the VE (data): lines go to LOGFILE. */
+void ve_log_line(void *data, int level, const char *line);
+
 /* ---- hooks.c: action scripts on the host and in the VE ---- */
 #define HOOK_TIMEOUT_MS (10 * 60 * 1000)
 /* vps.ACTION and CTID.ACTION (up: global first, down: the VE's first); absent is fine; VZ_EXIT_ACTION_SCRIPT. */
