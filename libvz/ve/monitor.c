@@ -139,8 +139,10 @@ static int lock_ours(const struct start_op *op, const char *verb)
 /* Nobody waits for our answer any more: it goes to the log. */
 static void tell_log(const struct start_op *op, const char *what, const struct vz_error *e)
 {
-	log_err(op->ve->log, "%s failed: %s%s%s", what, e->text, e->code < 0 ? ": " : "",
-		e->code < 0 ? strerror(-e->code) : "");
+	const char *cause = e->code < 0 ? strerrorname_np(-e->code) : NULL;
+
+	log_err(op->ve->log, "%s failed: %s%s%s", what, e->text, cause ? ": " : "",
+		cause ? cause : "");
 }
 
 /* What the VE's configuration says now decides whether it comes up again. */
