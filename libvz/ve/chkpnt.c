@@ -11,6 +11,7 @@
 #include "mech/mnt/mnt.h"
 #include "mech/net/net.h"
 #include "os/os.h"
+#include "ve/saved.h"
 
 #include <signal.h>
 #include <string.h>
@@ -122,15 +123,9 @@ static int thaw(const struct ve *ve, struct vz_error *e)
 
 static int save(struct chkpnt *c, struct vz_error *e)
 {
-	_cleanup_free_ char *text = NULL;
-	int r = str_fmt(&text, "console=tty[%llx:%llx]\nuptime_ms=%llu\n",
-			(unsigned long long)c->state.console_rdev,
-			(unsigned long long)c->state.console_dev,
-			(unsigned long long)(os_now_ms() - c->state.started_ms));
+	const struct save s = { .ve = c->op.ve, .state = &c->state, .out = &c->out };
 
-	if (r < 0)
-		return vz_fail(e, r, "save the container's state");
-	return cr_dump_put(&c->out, "ve", text, strlen(text), e);
+	return saved_write(&s, e);
 }
 
 /* ---- CRIU ---- */

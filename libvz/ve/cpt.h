@@ -38,6 +38,7 @@ enum cpt_what {
 	CPT_NONE,
 	CPT_DUMPING,   /* a command is at work on the frozen VE */
 	CPT_SUSPENDED, /* frozen on purpose, its packets held */
+	CPT_RESTORING, /* complete, but not let go yet */
 };
 struct cpt_journal {
 	enum cpt_what what;

@@ -45,7 +45,7 @@ void journal_read(const struct ve *ve, struct cpt_journal *ret)
 
 		if (get(l, "path", &v))
 			(void)snprintf(ret->path, sizeof(ret->path), "%s", v);
-		else if (get(l, "what", &v) && num_parse_u64(v, &n) >= 0 && n <= CPT_SUSPENDED)
+		else if (get(l, "what", &v) && num_parse_u64(v, &n) >= 0 && n <= CPT_RESTORING)
 			ret->what = (enum cpt_what)n;
 		else if (get(l, "keep", &v))
 			ret->keep = *v == '1';
@@ -167,16 +167,34 @@ static int undo(struct ve *ve, struct cpt_journal *j, struct vz_error *e)
 	return 0;
 }
 
+/* A monitor died over a restore: what never ran is taken down, what was let go runs on. */
+static int undo_restore(struct ve *ve, struct vz_error *e)
+{
+	int r;
+
+	if (still_frozen(ve)) {
+		log_warn(ve->log, "An interrupted restore was undone: the dump is as it was");
+		return ve_cleanup(ve, true, e);
+	}
+	r = net_release(ve->id, NULL, e);
+	if (r >= 0)
+		journal_remove(ve);
+	return r;
+}
+
 int cpt_recover(struct ve *ve, struct vz_error *e)
 {
 	struct cpt_journal j;
 
 	journal_read(ve, &j);
-	if (j.what != CPT_DUMPING || j.pid == getpid())
+	if ((j.what != CPT_DUMPING && j.what != CPT_RESTORING) || j.pid == getpid())
 		return 0;
 	if (alive(j.pid, j.pid_start))
 		return vz_fail_exit(e, -EBUSY, VZ_EXIT_LOCKED,
-				    "Container is being checkpointed by process %d", j.pid);
+				    "Container is being checkpointed or restored by process %d",
+				    j.pid);
+	if (j.what == CPT_RESTORING)
+		return undo_restore(ve, e);
 	wait_criu(&j);
 	if (!ve_is_running(ve)) {
 		journal_remove(ve);

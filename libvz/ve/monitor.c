@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "mech/tty/tty.h"
 #include "os/os.h"
+#include "ve/cpt.h"
 
 #include <poll.h>
 #include <string.h>
@@ -96,6 +97,7 @@ static int watch(struct start_op *op)
 	if (listener >= 0 &&
 	    tty_console_new(&con, s->console.master, s->console.slave, listener) >= 0) {
 		s->console.master = s->console.slave = -EBADF;
+		tty_console_remember(con, op->history, op->history_len);
 		IGNORE(tty_console_run(con, s->pidfd));
 	} else {
 		(void)safe_close(listener);
@@ -175,6 +177,10 @@ static bool after_init(struct start_op *op, int status)
 		ve_unlock(op->ve, &lock);
 		return false;
 	}
+	/* killed by a checkpoint whose command died before it could tell */
+	if (cpt_recover(op->ve, &e) < 0)
+		tell_log(op, "completing a checkpoint", &e);
+	vz_error_clear(&e);
 	log_info(op->ve->log, again ? "Container reboots" : "Container halted");
 	if (ve_cleanup(op->ve, true, &e) < 0) {
 		tell_log(op, "taking the container down", &e);
@@ -239,6 +245,7 @@ static _Noreturn void monitor(struct start_op *op, int lock_fd)
 		tell_log(op, "start", &e);
 	if (r < 0)
 		_exit(1);
+	op->slow_fd = safe_close(op->slow_fd);
 	while (after_init(op, watch(op)))
 		;
 	_exit(0);

@@ -7,12 +7,12 @@
  */
 #include "ve/cpt.h"
 
-#include "base/num.h"
 #include "base/str.h"
 #include "mech/cr/cr.h"
 #include "mech/mnt/mnt.h"
 #include "mech/net/net.h"
 #include "os/os.h"
+#include "ve/saved.h"
 #include "ve/start.h"
 
 #include <string.h>
@@ -21,29 +21,12 @@ struct restore {
 	struct cpt_op op;
 	struct start_op *start;
 	struct cr_dump dump;
-	char *criu, *console_key;
-	uint64_t uptime_ms;
+	struct saved saved;
+	char *criu;
 	bool patched, undump;
 };
 
 /* ---- verify: nothing of the dump is looked at before ---- */
-
-static int parse_state(struct restore *r, char *text)
-{
-	char *save = NULL;
-
-	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-		int q = 0;
-
-		if (str_has_prefix(l, "console="))
-			q = str_set(&r->console_key, l + strlen("console="));
-		else if (str_has_prefix(l, "uptime_ms="))
-			q = num_parse_u64(l + strlen("uptime_ms="), &r->uptime_ms);
-		if (q < 0)
-			return q;
-	}
-	return r->console_key ? 0 : -EBADMSG;
-}
 
 static int verify_up(void *p, struct vz_error *e)
 {
@@ -51,7 +34,7 @@ static int verify_up(void *p, struct vz_error *e)
 	struct start_op *op = p;
 	struct restore *rs = op->restore;
 	const struct ve *ve = op->ve;
-	_cleanup_free_ char *keys = NULL, *text = NULL;
+	_cleanup_free_ char *keys = NULL;
 	struct cr_dump_want want = { .ctid = ve->id,
 				     .uid_base = ve->conf.uid_base,
 				     .gid_base = ve->conf.gid_base,
@@ -67,13 +50,12 @@ static int verify_up(void *p, struct vz_error *e)
 	r = cr_dump_open(&rs->dump, rs->op.path, &want, e);
 	if (r < 0)
 		return r;
-	r = cr_dump_get(&rs->dump, "ve", &text, NULL, e);
+	r = saved_read(&rs->dump, &rs->saved, e);
 	if (r < 0)
 		return r;
-	r = parse_state(rs, text);
-	if (r < 0)
-		return vz_fail(e, r, "dump %s: its file 've' makes no sense", rs->op.path);
-	op->uptime_ms = rs->uptime_ms;
+	op->uptime_ms = rs->saved.uptime_ms;
+	op->history = rs->saved.console;
+	op->history_len = rs->saved.console_len;
 	cpt_phase(&rs->op, "verify");
 	return 0;
 }
@@ -84,7 +66,6 @@ static int verify_up(void *p, struct vz_error *e)
 static int setup_namespaces(struct restore *rs, pid_t pid, struct vz_error *e)
 {
 	struct start_op *op = rs->start;
-	char text[16];
 	int r;
 
 	cpt_phase(&rs->op, "namespaces");
@@ -92,14 +73,73 @@ static int setup_namespaces(struct restore *rs, pid_t pid, struct vz_error *e)
 	op->spawn.pidfd = os_pidfd_open(pid);
 	if (op->spawn.pidfd < 0)
 		return vz_fail(e, op->spawn.pidfd, "open the container's first process");
-	(void)snprintf(text, sizeof(text), "%d", pid);
-	r = os_write_file_at(op->cg_ve, "cgroup.procs", text);
-	if (r < 0)
-		return vz_fail(e, r, "move the first process into the container's cgroup");
-	r = net_hold(op->ve->id, e);
+	r = cg_enter(op->cg, pid, e);
+	cpt_phase(&rs->op, "cgroup.enter");
+	if (r >= 0)
+		r = net_hold(op->ve->id, e);
 	if (r >= 0)
 		r = start_net_up(op, e);
 	cpt_phase(&rs->op, "net");
+	return r;
+}
+
+/* It has its cgroup namespace, and has forked nobody yet. */
+static int post_setup_namespaces(struct restore *rs, struct vz_error *e)
+{
+	struct start_op *op = rs->start;
+	const struct ve_config *c = &op->ve->conf;
+	int r;
+
+	cpt_phase(&rs->op, "mounts");
+	r = cg_tree_build(rs->saved.tree, op->cg, c->uid_base, c->gid_base, op->spawn.init, e);
+	cpt_phase(&rs->op, "cgroup");
+	return r;
+}
+
+static int place_tasks(struct restore *rs, struct vz_error *e)
+{
+	struct start_op *op = rs->start;
+	_cleanup_pids_ struct os_pids pids = { 0 };
+	int r = cg_tree_fill(rs->saved.tree, op->cg, op->ve->log, e);
+
+	cpt_phase(&rs->op, "cgmove");
+	if (r >= 0)
+		r = cg_pids(op->cg, &pids, e);
+	if (r < 0)
+		return r;
+	os_pids_sort(&pids);
+	r = cr_tasks_restore(rs->saved.tasks, &pids, op->ve->log, e);
+	cpt_phase(&rs->op, "threads");
+	return r;
+}
+
+/*
+ * They are stopped by CRIU; let go, they find themselves frozen, so that whoever dies from here on leaves a VE
+ * that has not run: the dump stays what it is.
+ */
+static int keep_frozen(struct restore *rs, struct vz_error *e)
+{
+	struct cpt_journal j = { .what = rs->undump ? CPT_SUSPENDED : CPT_RESTORING,
+				 .pid = getpid() };
+	int r = os_write_file_at(rs->start->cg_ve, "cgroup.freeze", "1");
+
+	IGNORE(os_starttime(j.pid, &j.pid_start));
+	(void)snprintf(j.path, sizeof(j.path), "%s", rs->op.path);
+	return r < 0 ? vz_fail(e, r, "freeze the container's cgroup")
+		     : journal_write(rs->start->ve, &j, e);
+}
+
+static int let_go(struct restore *rs, struct vz_error *e)
+{
+	struct start_op *op = rs->start;
+	int r = os_write_file_at(op->cg_ve, "cgroup.freeze", "0");
+
+	if (r < 0)
+		return vz_fail(e, r, "thaw the container's cgroup");
+	fault_point("restore", "thawed");
+	r = net_release(op->ve->id, &op->slow_fd, e);
+	if (r >= 0)
+		journal_remove(op->ve);
 	return r;
 }
 
@@ -107,9 +147,14 @@ static int setup_namespaces(struct restore *rs, pid_t pid, struct vz_error *e)
 static int pre_resume(struct restore *rs, struct vz_error *e)
 {
 	struct start_op *op = rs->start;
-	int r = start_record_init(op, e);
+	int r;
 
 	cpt_phase(&rs->op, "tasks");
+	r = place_tasks(rs, e);
+	if (r >= 0)
+		r = start_record_init(op, e);
+	if (r >= 0)
+		r = keep_frozen(rs, e);
 	if (r >= 0)
 		r = start_publish_up(op, e);
 	cpt_phase(&rs->op, "state");
@@ -125,6 +170,8 @@ static int notified(void *data, const char *point, pid_t pid, struct vz_error *e
 		return vz_fail(e, -ECANCELED, "interrupted");
 	if (strcmp(point, "setup-namespaces") == 0)
 		return setup_namespaces(rs, pid, e);
+	if (strcmp(point, "post-setup-namespaces") == 0)
+		return post_setup_namespaces(rs, e);
 	if (strcmp(point, "pre-resume") == 0)
 		return pre_resume(rs, e);
 	return 0;
@@ -141,7 +188,9 @@ static int make_sources(struct restore *rs, struct vz_error *e)
 	int r = root;
 
 	if (r >= 0)
-		r = dev = mnt_dev_make(ve->conf.uid_base, ve->conf.gid_base, e);
+		r = start_make_dev(op, &dev, e);
+	if (r >= 0)
+		r = mnt_dev_fill(dev, rs->saved.dev, ve->conf.uid_base, ve->conf.gid_base, e);
 	if (r >= 0)
 		r = mnt_console_make(ve->conf.uid_base, ve->conf.gid_base, &op->spawn.console, e);
 	if (r < 0)
@@ -179,7 +228,7 @@ static int run_criu(struct restore *rs, int mntns, struct vz_error *e)
 				.data = rs,
 				.root = root,
 				.mntns = mntns,
-				.inherit_key = rs->console_key,
+				.inherit_key = rs->saved.console_key,
 				.inherit_fd = op->spawn.console.slave };
 	r = cr_restore(&conf, &pid, &stats, e);
 	cpt_phase(&rs->op, "resume");
@@ -213,8 +262,9 @@ static int criu_up(void *p, struct vz_error *e)
 	cpt_phase(&rs->op, "sources");
 	if (r >= 0)
 		r = run_criu(rs, mntns, e);
-	if (r >= 0)
-		r = net_release(op->ve->id, NULL, e);
+	if (r >= 0 && !rs->undump)
+		r = let_go(rs, e);
+	cpt_phase(&rs->op, "release");
 	if (r < 0)
 		undo_criu(op);
 	return r < 0 ? r : 0;
@@ -239,7 +289,7 @@ static void restore_done(struct restore *rs)
 {
 	cr_dump_close(&rs->dump);
 	free(rs->criu);
-	free(rs->console_key);
+	saved_done(&rs->saved);
 	cpt_op_done(&rs->op);
 }
 
@@ -277,7 +327,8 @@ static int full(struct ve *ve, const struct vz_cpt *opts, int lock_fd, struct vz
 	log_info(ve->log, "Restoring container ...");
 	r = undump(ve, opts, lock_fd, e);
 	if (r >= 0)
-		log_info(ve->log, "Restoring completed successfully");
+		log_info(ve->log, opts->cmd == VZ_CPT_UNDUMP ? "Container is restored and suspended"
+							     : "Restoring completed successfully");
 	return r;
 }
 

@@ -172,6 +172,21 @@ int start_record_init(struct start_op *op, struct vz_error *e)
 	return 0;
 }
 
+int start_make_dev(struct start_op *op, int *ret, struct vz_error *e)
+{
+	const struct ve_config *c = &op->ve->conf;
+	struct stat st;
+	int fd = mnt_dev_make(c->uid_base, c->gid_base, e);
+
+	*ret = fd;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return vz_fail(e, -errno, "look at /dev");
+	op->state.dev_dev = st.st_dev;
+	return 0;
+}
+
 static int spawn_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
@@ -198,7 +213,7 @@ static int spawn_up(void *p, struct vz_error *e)
 	if (r >= 0)
 		r = s->rootfd = mnt_root_clone(ve->conf.root, e);
 	if (r >= 0)
-		r = s->devfd = mnt_dev_make(ve->conf.uid_base, ve->conf.gid_base, e);
+		r = start_make_dev(op, &s->devfd, e);
 	if (r >= 0)
 		r = spawn_init(s, e);
 	s->rootfd = safe_close(s->rootfd);
@@ -314,7 +329,9 @@ static const struct stages stop_stages = { "stop", table, ARRAY_SIZE(table), NUL
 
 void start_op_init(struct start_op *op, struct ve *ve, unsigned int flags)
 {
-	*op = (struct start_op){ .ve = ve, .flags = flags, .cg = -EBADF, .cg_ve = -EBADF };
+	*op = (struct start_op){
+		.ve = ve, .flags = flags, .cg = -EBADF, .cg_ve = -EBADF, .slow_fd = -EBADF
+	};
 	op->spawn.pidfd = op->spawn.sock = op->spawn.rootfd = op->spawn.devfd = -EBADF;
 	op->spawn.console = (struct mnt_console){ -EBADF, -EBADF, -EBADF, 0 };
 }

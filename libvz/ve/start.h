@@ -18,11 +18,14 @@ struct start_op {
 	const struct stages *stages; /* NULL: those of a start */
 	uint64_t uptime_ms;	     /* of an earlier life that this start goes on with */
 	struct restore *restore;     /* restore.c's */
+	const char *history;	     /* what the console said in that life */
+	size_t history_len;
 	void (*time)(void *data, const char *phase, uint64_t us); /* in the front: told of phases */
 	void *time_data;
 	struct ve_state state;
 	struct spawn spawn;
 	int cg, cg_ve;
+	int slow_fd; /* to close when nobody waits, see net_release() */
 };
 
 void start_op_init(struct start_op *op, struct ve *ve, unsigned int flags);
@@ -43,6 +46,8 @@ int start_net_down(void *op, struct vz_error *e) _must_check_;
 int start_publish_up(void *op, struct vz_error *e) _must_check_;
 bool start_interrupted(void *op);
 void start_undoing(void *op);
+/* The /dev of a new life, remembered in the state; *ret is the caller's to close, also after a failure. */
+int start_make_dev(struct start_op *op, int *ret, struct vz_error *e) _must_check_;
 /* spawn.init and spawn.console into the state */
 int start_record_init(struct start_op *op, struct vz_error *e) _must_check_;
 

@@ -41,7 +41,7 @@ static void parse_line(struct ve_state *s, const char *line)
 	} numbers[] = {
 		{ "init_start", &s->init_start },   { "monitor_start", &s->monitor_start },
 		{ "started_ms", &s->started_ms },   { "console_rdev", &s->console_rdev },
-		{ "console_dev", &s->console_dev },
+		{ "console_dev", &s->console_dev }, { "dev_dev", &s->dev_dev },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -77,6 +77,26 @@ int state_read(const struct ve *ve, struct ve_state *ret)
 	return 0;
 }
 
+static int format(const struct ve_state *s, char **ret)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} v[] = {
+		{ "init", (uint64_t)s->init },	     { "init_start", s->init_start },
+		{ "monitor", (uint64_t)s->monitor }, { "monitor_start", s->monitor_start },
+		{ "started_ms", s->started_ms },     { "console_rdev", s->console_rdev },
+		{ "console_dev", s->console_dev },   { "dev_dev", s->dev_dev },
+		{ "running", s->running },
+	};
+	_cleanup_str_ struct str out = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
+		str_addf(&out, "%s=%llu\n", v[i].key, (unsigned long long)v[i].value);
+	str_addf(&out, "cgroot=%s\n", s->cgroot);
+	return str_take(&out, ret);
+}
+
 int state_write(const struct ve *ve, const struct ve_state *s, struct vz_error *e)
 {
 	_cleanup_free_ char *path = NULL, *dir = NULL, *text = NULL;
@@ -87,14 +107,7 @@ int state_write(const struct ve *ve, const struct ve_state *s, struct vz_error *
 	if (r >= 0)
 		r = os_mkdir_private(dir);
 	if (r >= 0)
-		r = str_fmt(&text,
-			    "init=%d\ninit_start=%llu\nmonitor=%d\nmonitor_start=%llu\n"
-			    "started_ms=%llu\nconsole_rdev=%llu\nconsole_dev=%llu\nrunning=%d\n"
-			    "cgroot=%s\n",
-			    s->init, (unsigned long long)s->init_start, s->monitor,
-			    (unsigned long long)s->monitor_start, (unsigned long long)s->started_ms,
-			    (unsigned long long)s->console_rdev, (unsigned long long)s->console_dev,
-			    s->running, s->cgroot);
+		r = format(s, &text);
 	if (r >= 0)
 		r = os_replace_file_volatile(path, text, strlen(text), 0600);
 	return r < 0 ? vz_fail(e, r, "record the state in %s", path ? path : "the run directory")

@@ -46,6 +46,7 @@ struct ve_state {
 	char cgroot[200];		    /* directory that holds CTID's cgroup */
 	uint64_t console_rdev,
 		console_dev; /* of the pty behind /dev/console, as a checkpoint names it */
+	uint64_t dev_dev;    /* of the tmpfs of /dev, to know it again */
 	bool running;	     /* init was executed; else the start never got there */
 };
 /* -ENOENT: nothing recorded */

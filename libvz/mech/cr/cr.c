@@ -77,6 +77,8 @@ static _Noreturn void worker_main(const struct cr_conf *c, int sock)
 		r = RET_NERRNO(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
 	if (r < 0)
 		_exit(126);
+	/* restored tasks inherit what no image holds */
+	cr_tasks_defaults();
 	/* a process group of its own: it signals its group when it fails */
 	(void)setsid();
 	(void)signal(SIGPIPE, SIG_DFL);

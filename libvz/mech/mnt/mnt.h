@@ -44,6 +44,14 @@ struct mnt_node {
 int mnt_dev_node(int devfd, const struct mnt_node *n, uid_t uid, gid_t gid, struct vz_error *e)
 	_must_check_;
 
+/* ---- devsave.c: what a VE made in its /dev, over a checkpoint ---- */
+/* As text, never NULL. devfd: the tmpfs of mnt_dev_make(), found in the VE. */
+int mnt_dev_save(int devfd, uid_t uid_base, gid_t gid_base, char **ret, struct vz_error *e)
+	_must_check_;
+/* Into a new one; text is cut to pieces. -EBADMSG: not of mnt_dev_save()'s making */
+int mnt_dev_fill(int devfd, char *text, uid_t uid_base, gid_t gid_base, struct vz_error *e)
+	_must_check_;
+
 struct mnt_child_conf {
 	int rootfd;	    /* from mnt_root_clone */
 	int devfd;	    /* from mnt_dev_make */

@@ -62,7 +62,7 @@ struct tty_console *tty_console_free(struct tty_console *c)
 	return NULL;
 }
 
-static void remember(struct tty_console *c, const char *buf, size_t n)
+void tty_console_remember(struct tty_console *c, const char *buf, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		c->history[c->pos] = buf[i];
@@ -95,7 +95,7 @@ static void from_master(struct tty_console *c)
 	}
 	cost = n < READ_COSTS ? READ_COSTS : (size_t)n;
 	c->budget -= cost < c->budget ? cost : c->budget;
-	remember(c, buf, (size_t)n);
+	tty_console_remember(c, buf, (size_t)n);
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (c->client[i] >= 0)
 			client_send(c, i, buf, (size_t)n);

@@ -32,6 +32,8 @@ int tty_relay_pty(int pidfd, int master, const char *typed, bool detach, struct 
 struct tty_console;
 int tty_console_new(struct tty_console **ret, int master, int slave, int listener) _must_check_;
 struct tty_console *tty_console_free(struct tty_console *c);
+/* As if the VE had said this before. */
+void tty_console_remember(struct tty_console *c, const char *buf, size_t n);
 /* Wait for events until pidfd ends (returns 1) or an error; never blocks on a slow client. */
 int tty_console_run(struct tty_console *c, int pidfd) _must_check_;
 /* Listening unix socket at path (0600), an old one is replaced; and the client's side. */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Our own files of a dump: written at a checkpoint, read at a restore. */
+#ifndef VE_SAVED_H
+#define VE_SAVED_H
+
+#include "mech/cr/cr.h"
+#include "ve/ve.h"
+
+struct save {
+	const struct ve *ve;
+	const struct ve_state *state;
+	const struct cr_dump_out *out;
+};
+/* The VE is frozen. */
+int saved_write(const struct save *s, struct vz_error *e) _must_check_;
+
+struct saved {
+	char *console_key; /* what CRIU calls the console's descriptors */
+	uint64_t uptime_ms;
+	struct cg_tree *tree;
+	char *tasks, *dev;
+	char *console; /* what its console last said */
+	size_t console_len;
+};
+int saved_read(const struct cr_dump *d, struct saved *s, struct vz_error *e) _must_check_;
+void saved_done(struct saved *s);
+
+#endif
