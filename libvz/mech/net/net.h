@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "mech/net/netns.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -34,6 +35,7 @@ struct net_addr {
 struct net_conf {
 	char *const *ip; /* strv as in IP_ADDRESS */
 	bool ipv6;
+	int ve_index; /* net_up(): that venet0 shall have; 0: whichever */
 };
 
 /* "10.0.0.1", "10.0.0.1/24", "10.0.0.1/255.255.255.0", "2001:db8::1/64": -EINVAL with VZ_EXIT_IP */

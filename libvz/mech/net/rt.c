@@ -18,6 +18,8 @@
 
 #include "base/str.h"
 
+#define HOST_INDEX 0x40000000 /* beyond what the kernel gives out by itself */
+
 static size_t addr_len(int family)
 {
 	return family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
@@ -41,19 +43,23 @@ static void put_end(struct nlmsghdr *m, const char *name, uint32_t ctid)
 	mnl_attr_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
 }
 
-int rt_pair_new(struct nl *n, const char *dev, uint32_t ctid, int netns_fd)
+int rt_pair_new(struct nl *n, const char *dev, uint32_t ctid, int netns_fd, int ve_index)
 {
-	const struct ifinfomsg head = { .ifi_flags = IFF_NOARP, .ifi_change = IFF_NOARP };
+	const struct ifinfomsg head = { .ifi_flags = IFF_NOARP,
+					.ifi_change = IFF_NOARP,
+					.ifi_index = ve_index ? HOST_INDEX | (int)ctid : 0 };
 	struct nlmsghdr *m =
 		nl_begin(n, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head));
 	struct nlattr *info, *data, *peer;
+	struct ifinfomsg ve_head = head;
 
 	put_end(m, dev, ctid);
 	info = mnl_attr_nest_start(m, IFLA_LINKINFO);
 	mnl_attr_put_strz(m, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(m, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(m, VETH_INFO_PEER);
-	memcpy(mnl_nlmsg_put_extra_header(m, sizeof(head)), &head, sizeof(head));
+	ve_head.ifi_index = ve_index;
+	memcpy(mnl_nlmsg_put_extra_header(m, sizeof(ve_head)), &ve_head, sizeof(ve_head));
 	put_end(m, VE_DEV, ctid);
 	mnl_attr_put_u32(m, IFLA_NET_NS_FD, (uint32_t)netns_fd);
 	mnl_attr_nest_end(m, peer);

@@ -33,7 +33,12 @@ void alias_list_done(struct alias_list *l);
 int alias_list_add(struct alias_list *l, const struct alias *a) _must_check_;
 
 /* ---- links ---- */
-int rt_pair_new(struct nl *n, const char *dev, uint32_t ctid, int netns_fd) _must_check_;
+/*
+ * ve_index: of the VE's end, 0: whichever.  The kernel listens to that only where the host end gets a chosen one too, so
+ * that is HOST_INDEX and the CTID then.
+ */
+int rt_pair_new(struct nl *n, const char *dev, uint32_t ctid, int netns_fd, int ve_index)
+	_must_check_;
 /* absent is fine */
 int rt_link_del(struct nl *n, const char *dev) _must_check_;
 int rt_link_up(struct nl *n, int index) _must_check_;

@@ -114,22 +114,36 @@ static int wanted(const struct net_conf *c, const struct logger *l, struct alias
 	return 0;
 }
 
-/* Replaces what an earlier attempt left. */
-static int make_pair(struct venet *v, int netns_fd, struct vz_error *e)
+static int new_pair(struct venet *v, int netns_fd, int ve_index, struct vz_error *e)
 {
-	int r = rt_pair_new(v->host, v->dev, v->ctid, netns_fd);
+	int r = rt_pair_new(v->host, v->dev, v->ctid, netns_fd, ve_index);
 
+	/* replaces what an earlier attempt left */
 	if (r == -EEXIST) {
 		r = rt_link_del(v->host, v->dev);
 		if (r < 0)
 			return net_fail(e, v->host, r, "remove the earlier device %s", v->dev);
-		r = rt_pair_new(v->host, v->dev, v->ctid, netns_fd);
+		r = rt_pair_new(v->host, v->dev, v->ctid, netns_fd, ve_index);
 	}
-	log_debug(v->log, "net: make %s with " VE_DEV " in the container", v->dev);
 	if (r < 0)
 		return net_fail(e, v->host, r, "make device %s with " VE_DEV " in the container",
 				v->dev);
 	return venet_find(v, e);
+}
+
+/* The number that venet0 shall have is asked for only where it does not come by itself: see rt_pair_new(). */
+static int make_pair(struct venet *v, int netns_fd, int ve_index, struct vz_error *e)
+{
+	int r;
+
+	log_debug(v->log, "net: make %s with " VE_DEV " in the container", v->dev);
+	r = new_pair(v, netns_fd, 0, e);
+	if (r < 0 || !ve_index || v->ve_index == ve_index)
+		return r;
+	r = rt_link_del(v->host, v->dev);
+	if (r < 0)
+		return net_fail(e, v->host, r, "remove device %s", v->dev);
+	return new_pair(v, netns_fd, ve_index, e);
 }
 
 static int host_end_up(const struct venet *v, struct vz_error *e)
@@ -201,13 +215,13 @@ static void warn_forwarding(const struct venet *v, const struct alias_list *want
 	}
 }
 
-static int bring_up(struct venet *v, int netns_fd, const struct alias_list *want,
+static int bring_up(struct venet *v, int netns_fd, int ve_index, const struct alias_list *want,
 		    struct vz_error *e)
 {
 	const struct net_state nothing = { 0 };
 	int r;
 
-	r = make_pair(v, netns_fd, e);
+	r = make_pair(v, netns_fd, ve_index, e);
 	if (r < 0)
 		return r;
 	r = filter_up(e);
@@ -241,7 +255,7 @@ int net_up(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct l
 	r = venet_open(&v, ctid, netns_fd, l, e);
 	if (r < 0)
 		return r;
-	r = bring_up(&v, netns_fd, &want, e);
+	r = bring_up(&v, netns_fd, c->ve_index, &want, e);
 	if (r < 0) {
 		IGNORE(net_down(ctid, NULL));
 		return r;
