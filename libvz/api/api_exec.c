@@ -172,7 +172,9 @@ static int inside(struct vz_ve *v, unsigned int flags,
 		return r < 0 ? r : fn(&v->ve, data, e);
 	}
 	mounted = ve_is_mounted(&v->ve);
-	r = ve_start_held(&v->ve, &held, e);
+	r = ve_refuse_suspended(&v->ve, "a command among the files", e);
+	if (r >= 0)
+		r = ve_start_held(&v->ve, &held, e);
 	if (r >= 0) {
 		r = fn(&v->ve, data, e);
 		q = ve_cleanup(&v->ve, !mounted, r < 0 ? &later : e);

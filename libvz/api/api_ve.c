@@ -166,7 +166,7 @@ static int wait_started(struct ve *ve, struct vz_error *e)
 
 static int start_locked(struct vz_ve *v, unsigned int flags, int lock, struct vz_error *e)
 {
-	int r = ve_start(&v->ve, start_flags(flags), lock, e);
+	int r = ve_start_any(&v->ve, start_flags(flags), lock, e);
 
 	if (r < 0)
 		return r;

@@ -148,6 +148,7 @@ struct host_config {
 	char *confdir;	/* .../conf, CTID.conf and samples */
 	char *namesdir; /* .../names */
 	char *distdir;	/* .../dists */
+	char *keysdir;	/* .../keys: this node's, and those of nodes whose dumps are believed */
 	char *lockdir, *dumpdir, *template, *ve_root, *ve_private; /* ve_*: with $VEID unexpanded */
 	char *rundir;						   /* /run/vz (RUNDIR) */
 	char *configfile, *def_ostemplate, *layout;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * vz.conf: the host's configuration.  All other paths of vz are found from it:
- * conf/, names/ and dists/ stand beside the file, the rest is named in it.
+ * conf/, names/, dists/ and keys/ stand beside the file, the rest is named in it.
  * A bad value is reported and the built-in default stands in for it.
  */
 #include "conf/param.h"
@@ -63,6 +63,8 @@ static int load_dirs(struct host_config *h)
 		r = str_fmt(&h->namesdir, "%.*s/names", n, dir);
 	if (r >= 0)
 		r = str_fmt(&h->distdir, "%.*s/dists", n, dir);
+	if (r >= 0)
+		r = str_fmt(&h->keysdir, "%.*s/keys", n, dir);
 	return r;
 }
 
@@ -139,7 +141,7 @@ int host_config_load(struct host_config *h, const char *path, const struct logge
 
 void host_config_done(struct host_config *h)
 {
-	char **owned[] = { &h->path, &h->confdir, &h->namesdir, &h->distdir };
+	char **owned[] = { &h->path, &h->confdir, &h->namesdir, &h->distdir, &h->keysdir };
 
 	for (size_t i = 0; i < param_table_n; i++) {
 		const struct param *p = &param_table[i];

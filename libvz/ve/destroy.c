@@ -110,14 +110,6 @@ static int retire_files(const struct ve *ve, struct vz_error *e)
 	return 0;
 }
 
-static void remove_dump(const struct ve *ve)
-{
-	_cleanup_free_ char *path = NULL;
-
-	if (str_fmt(&path, "%s/Dump.%u", ve->host->dumpdir, ve->id) >= 0)
-		IGNORE(os_rm_rf_at(AT_FDCWD, path));
-}
-
 int ve_destroy(struct ve *ve, struct vz_error *e)
 {
 	int r = ve_need_conf(ve, e);
@@ -140,7 +132,7 @@ int ve_destroy(struct ve *ve, struct vz_error *e)
 		r = remove_unfinished(ve, e);
 	if (r < 0)
 		return r;
-	remove_dump(ve);
+	ve_drop_dump(ve);
 	(void)rmdir(ve->conf.root);
 	if (ve->conf.name)
 		IGNORE(name_set(ve->host, ve->id, ve->conf.name, "", NULL));

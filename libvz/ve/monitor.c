@@ -7,6 +7,7 @@
  * It is not needed: killed, the VE runs on, and every command works without it;
  * only console and reboot are lost.  So nothing is kept in it that is not on disk.
  */
+#include "ve/cpt.h"
 #include "ve/start.h"
 
 #include "base/str.h"
@@ -177,6 +178,9 @@ static bool after_init(struct start_op *op, int status)
 		ve_unlock(op->ve, &lock);
 		return false;
 	}
+	/* it went on after a dump that is still there; SIGKILL is how a checkpoint ends it */
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		ve_drop_dump(op->ve);
 	/* killed by a checkpoint whose command died before it could tell */
 	if (cpt_recover(op->ve, &e) < 0)
 		tell_log(op, "completing a checkpoint", &e);

@@ -58,11 +58,30 @@ static int save(struct ve *ve, const struct ve_config *new, unsigned int groups,
 	return groups & 1U << APPLY_NAME ? save_renamed(ve, new, e) : ve_save_conf(ve, new, e);
 }
 
+/* What a dump was made with cannot become other before it is restored. */
+static int check_suspended(const struct ve *ve, const struct ve_config *new, unsigned int groups,
+			   struct vz_error *e)
+{
+	if (!ve_is_suspended(ve))
+		return 0;
+	if (!str_eq(new->root, ve->conf.root) || !str_eq(new->private, ve->conf.private) ||
+	    new->uid_base != ve->conf.uid_base || new->gid_base != ve->conf.gid_base)
+		return ve_refuse_suspended(
+			ve, "a change of --root, --private, --local_uid or --local_gid", e);
+	if (groups & RESTART_GROUPS)
+		log_warn(ve->log, "The container is suspended: what only a restart applies is "
+				  "not there when it is resumed");
+	return 0;
+}
+
 static int check(const struct ve *ve, const struct ve_config *new, unsigned int groups,
 		 unsigned int flags, bool running, struct vz_error *e)
 {
+	int r = check_suspended(ve, new, groups, e);
 	bool live = groups & ~(1U << APPLY_NONE | 1U << APPLY_NAME);
 
+	if (r < 0)
+		return r;
 	if (!(flags & VZ_SAVE) && groups & 1U << APPLY_NAME)
 		return vz_fail_exit(e, -EINVAL, VZ_EXIT_NAME, "--name has to be used with --save");
 	if (!(flags & VZ_SAVE) && !running && live)

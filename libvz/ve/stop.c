@@ -94,6 +94,7 @@ int ve_stop(struct ve *ve, unsigned int flags, struct vz_error *e)
 		if (r < 0)
 			return r;
 	}
+	ve_drop_dump(ve);
 	fault_point("stop", "umounted");
 	return state_remove(ve, e);
 }

@@ -144,6 +144,17 @@ int dist_apply(const struct ve *ve, unsigned int what, bool starting, struct vz_
 	_must_check_;
 int dist_password(const struct ve *ve, const char *user_password, struct vz_error *e) _must_check_;
 
+/* ---- suspended.c: the dump at its default place ---- */
+int ve_dump_path(const struct ve *ve, char **ret) _must_check_; /* DUMPDIR/Dump.CTID */
+bool ve_is_suspended(const struct ve *ve);
+/* Remove it, whole or not; what fails is a warning. */
+void ve_drop_dump(const struct ve *ve);
+/* -EBUSY with VZ_EXIT_RUNNING where the VE is suspended: what would change files under the dump. */
+int ve_refuse_suspended(const struct ve *ve, const char *what, struct vz_error *e) _must_check_;
+
+/* The start that users mean: from the dump where there is one, else, or where that fails, afresh. As ve_start(). */
+int ve_start_any(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e) _must_check_;
+
 /* ---- the verbs; the caller holds the lock ---- */
 enum { START_FORCE = 1, START_SKIP_REMOUNT = 2, START_WAIT = 4 };
 /* lock_fd: closed by the monitor once the VE runs. run: instead of init, argv of a temporary VE (runscript). */
