@@ -26,6 +26,7 @@ struct cmd_opt {
 	const char *arg;      /* name of its value; NULL: takes none */
 	const char *help;
 	unsigned int lib_flag; /* enum vz_flags handed to the library */
+	char letter;	       /* its short form, or 0 */
 };
 
 enum cmd_flags {
@@ -139,7 +140,7 @@ extern const struct cmd cmd_chkpnt, cmd_restore, cmd_snapshot, cmd_snapshot_swit
 	cmd_snapshot_delete, cmd_snapshot_list, cmd_snapshot_mount, cmd_snapshot_umount,
 	cmd_quotaon, cmd_quotaoff, cmd_quotainit, cmd_convert, cmd_compact, cmd_register,
 	cmd_unregister;
-extern const struct cmd cmd_boot, cmd_shutdown;
+extern const struct cmd cmd_boot, cmd_shutdown, cmd_features;
 extern const struct cmd cmd_help, cmd_gen;
 
 #endif

@@ -15,7 +15,7 @@ const struct cmd *const cmds[] = {
 	&cmd_snapshot_mount, &cmd_snapshot_umount,
 	&cmd_quotaon, &cmd_quotaoff, &cmd_quotainit, &cmd_convert, &cmd_compact,
 	&cmd_register, &cmd_unregister,
-	&cmd_boot, &cmd_shutdown,
+	&cmd_boot, &cmd_shutdown, &cmd_features,
 	&cmd_help, &cmd_gen,
 	NULL
 };

@@ -173,7 +173,7 @@ static void scdoc_own_options(FILE *f, const struct cmd_opt *o)
 {
 	for (; o && o->name; o++) {
 		fputc('\t', f);
-		scdoc_option(f, 0, o->name, o->arg);
+		scdoc_option(f, o->letter, o->name, o->arg);
 		for (size_t k = 0; k < ARRAY_SIZE(o->alias) && o->alias[k]; k++) {
 			fputs(", ", f);
 			scdoc_option(f, 0, o->alias[k], o->arg);

@@ -89,7 +89,7 @@ void help_command(FILE *f, const struct cmd *cmd)
 	if (cmd->opts)
 		fputs("\nOptions:\n", f);
 	for (const struct cmd_opt *o = cmd->opts; o && o->name; o++)
-		option_line(f, 0, o->name, o->arg, o->help);
+		option_line(f, o->letter, o->name, o->arg, o->help);
 	if (cmd->flags & CMD_PARAMS)
 		params(f, cmd, 0);
 	else if (cmd->flags & CMD_CREATE_PARAMS)

@@ -40,9 +40,21 @@ static void table_add(struct table *t, const char *name, bool arg, int val)
 						  .val = val };
 }
 
+static void table_letter(struct table *t, char letter, bool arg)
+{
+	size_t len = strlen(t->shorts);
+
+	if (!letter || len + 3 > sizeof(t->shorts))
+		return;
+	t->shorts[len++] = letter;
+	if (arg)
+		t->shorts[len] = ':';
+}
+
 static void table_own(struct table *t, const struct cmd_opt *opts)
 {
 	for (int i = 0; opts && opts[i].name; i++) {
+		table_letter(t, opts[i].letter, opts[i].arg);
 		table_add(t, opts[i].name, opts[i].arg, VAL_OWN + i);
 		for (size_t k = 0; k < ARRAY_SIZE(opts[i].alias); k++)
 			table_add(t, opts[i].alias[k], opts[i].arg, VAL_OWN + i);
@@ -53,7 +65,6 @@ static void table_own(struct table *t, const struct cmd_opt *opts)
 static void table_params(struct table *t, unsigned int flags)
 {
 	struct vz_param_info p = { .size = sizeof(p) };
-	size_t len = strlen(t->shorts);
 
 	for (size_t i = 0; vz_param_info(i, &p) >= 0; i++) {
 		bool arg = !(p.flags & VZ_PARAM_NOARG);
@@ -64,11 +75,7 @@ static void table_params(struct table *t, unsigned int flags)
 		table_add(t, p.opt, arg, VAL_PARAM + (int)i);
 		for (size_t k = 0; (alias = vz_param_alias(i, k)); k++)
 			table_add(t, alias, arg, VAL_PARAM + (int)i);
-		if (p.short_opt && len + 3 < sizeof(t->shorts)) {
-			t->shorts[len++] = p.short_opt;
-			if (arg)
-				t->shorts[len++] = ':';
-		}
+		table_letter(t, p.short_opt, arg);
 	}
 }
 
@@ -157,11 +164,20 @@ static const char *short_param(int c)
 	return NULL;
 }
 
+/* Row of the command's own option with this short form, or -1. */
+static int short_own(const struct cmd_opt *opts, int c)
+{
+	for (int i = 0; opts && opts[i].name; i++)
+		if (opts[i].letter == c)
+			return i;
+	return -1;
+}
+
 static int parse(struct cli *c, const struct table *t, int argc, char **argv, struct vz_error *e)
 {
 	const struct cmd *cmd = c->cmd;
 	const char *word, *name;
-	int opt, idx, r = 0;
+	int opt, idx, own, r = 0;
 
 	while (r >= 0 && (opt = next_option(argc, argv, t, &idx, &word)) >= 0) {
 		if (opt == '?' || opt == ':')
@@ -170,6 +186,8 @@ static int parse(struct cli *c, const struct table *t, int argc, char **argv, st
 			r = take_param(c, t->opt[idx].name, optarg, e);
 		else if (opt >= VAL_OWN)
 			r = take_own(c, cmd->opts, opt - VAL_OWN, optarg);
+		else if ((own = short_own(cmd->opts, opt)) >= 0)
+			r = take_own(c, cmd->opts, own, optarg);
 		else if ((name = short_param(opt)))
 			r = take_param(c, name, optarg, e);
 	}

@@ -66,6 +66,30 @@ VZ_API const char *vz_version(void);
  */
 VZ_API const char *vz_host_param(struct vz *vz, const char *key);
 
+/* What a host has, or has not. */
+enum vz_feature_state {
+	VZ_FEATURE_UNKNOWN = -1, /* could not be asked; detail says why */
+	VZ_FEATURE_NO = 0,
+	VZ_FEATURE_YES = 1,
+	VZ_FEATURE_PARTLY = 2,
+};
+struct vz_feature {
+	const char *name;    /* "soft-dirty"; constant, as the other const ones */
+	int state;	     /* enum vz_feature_state */
+	int needed;	     /* 1: without it no container starts */
+	const char *what;    /* what it is */
+	const char *without; /* what is lost without it, or with it partly there */
+	char *detail;	     /* version, place, or why not; may be NULL */
+};
+
+/*
+ * What this host can do, asked of the kernel and the programs as they are, never guessed
+ * from version numbers.  Needs root.  The caller frees *ret with vz_features_free().
+ */
+VZ_API int vz_features(struct vz *vz, struct vz_feature **ret, size_t *ret_n, struct vz_error *e);
+/* Release what vz_features gave; NULL is fine. */
+VZ_API void vz_features_free(struct vz_feature *v, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -26,6 +26,8 @@ struct mnt_root_conf {
 
 /* Mount the root at target: nodev, nosuid, noexec for the host's eyes. Already mounted: -EBUSY. */
 int mnt_root_mount(const struct mnt_root_conf *c, struct vz_error *e) _must_check_;
+/* Can a root be made of layers on dir's file system, for ids from uid on? Leaves its directories to the caller. */
+int mnt_root_probe(const char *dir, uid_t uid, struct vz_error *e) _must_check_;
 /* 1 mounted, 0 not */
 int mnt_root_mounted(const char *target) _must_check_;
 /* Unmount; lazily when busy (no process of the VE may be left). Absent is fine. */

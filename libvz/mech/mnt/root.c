@@ -14,6 +14,7 @@
 
 #include "os/os.h"
 
+#include <limits.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <string.h>
@@ -227,6 +228,30 @@ int mnt_root_mount(const struct mnt_root_conf *c, struct vz_error *e)
 		return vz_wrap_exit(e, mfd, VZ_EXIT_MOUNT, "mount %s", c->target);
 	r = os_move_mount(mfd, "", AT_FDCWD, c->target, 0);
 	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_MOUNT, "attach the root at %s", c->target) : 0;
+}
+
+int mnt_root_probe(const char *dir, uid_t uid, struct vz_error *e)
+{
+	static const char *const dirs[] = { "lower", "private/fs", "private/work" };
+	char path[3][PATH_MAX];
+	_cleanup_close_ int userns = os_userns_fd(uid, uid, MNT_IDS), mfd = -EBADF;
+	const struct mnt_root_conf c = {
+		.lower = path[0], .private = path[1], .uid_base = uid, .gid_base = uid
+	};
+	int r = userns < 0 ? userns : 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(dirs); i++) {
+		(void)snprintf(path[2], sizeof(path[2]), "%s/%s", dir, dirs[i]);
+		r = os_mkdir_p(path[2], 0700);
+		if (r >= 0)
+			r = RET_NERRNO(chown(path[2], 0, 0));
+	}
+	if (r < 0)
+		return vz_fail(e, r, "make layers in %s", dir);
+	(void)snprintf(path[0], sizeof(path[0]), "%s/lower", dir);
+	(void)snprintf(path[1], sizeof(path[1]), "%s/private", dir);
+	mfd = build_in_child(&c, userns, e);
+	return mfd < 0 ? mfd : 0;
 }
 
 int mnt_root_umount(const char *target, struct vz_error *e)
