@@ -8,6 +8,8 @@
  */
 #include "cmd.h"
 
+#include <vz/cpt.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -289,6 +291,21 @@ static int stop_or_umount(struct vz_ve *ve, unsigned int flags, struct vz_error 
 	return is_running(ve) ? vz_ve_stop(ve, flags, e) : vz_ve_umount(ve, 0, e);
 }
 
+/* The first pass with VE_STOP_MODE=suspend; what cannot be suspended is stopped by the next. */
+static int suspend_or_umount(struct vz_ve *ve, unsigned int flags, struct vz_error *e)
+{
+	const struct vz_cpt opts = { .size = sizeof(opts) };
+
+	return is_running(ve) ? vz_ve_chkpnt(ve, &opts, e) : stop_or_umount(ve, flags, e);
+}
+
+static bool suspends(struct vz *vz)
+{
+	const char *mode = vz_host_param(vz, "VE_STOP_MODE");
+
+	return mode && strcmp(mode, "suspend") == 0;
+}
+
 static int run_shutdown(struct cli *c, struct vz_error *e)
 {
 	_cleanup_free_ char *file = running_file(c->vz);
@@ -303,7 +320,10 @@ static int run_shutdown(struct cli *c, struct vz_error *e)
 		if (pass == 1)
 			set_markers(&jobs);
 		if (jobs.n)
-			r = work_all(c, &jobs, stop_or_umount, pass == STOP_PASSES ? VZ_FAST : 0);
+			r = work_all(c, &jobs,
+				     pass == 1 && suspends(c->vz) ? suspend_or_umount
+								  : stop_or_umount,
+				     pass == STOP_PASSES ? VZ_FAST : 0);
 		free(jobs.v);
 		if (!jobs.n)
 			break;
@@ -328,9 +348,10 @@ const struct cmd cmd_boot = {
 const struct cmd cmd_shutdown = {
 	.name = "shutdown",
 	.synopsis = "shutdown",
-	.help = "Stop and unmount all containers and remember which ran",
+	.help = "Stop or suspend all containers and remember which ran",
 	.doc = "What vz.service runs when it is stopped; up to three passes, the last with "
-	       "*--fast*.",
+	       "*--fast*. With VE_STOP_MODE=suspend the first pass suspends, and what cannot "
+	       "be suspended is stopped; *boot* restores.",
 	.bad_option = VZ_EXIT_SYNTAX,
 	.run = run_shutdown,
 };

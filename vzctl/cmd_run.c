@@ -34,8 +34,9 @@ const struct cmd cmd_start = {
 	.synopsis = "start <ctid> [--wait] [--force] [--skip-remount]",
 	.help = "Mount (if needed) and start a container",
 	.doc = "Runs the container's init in its own namespaces and control group, with its "
-	       "resources, addresses and action scripts. A container with a stored dump is "
-	       "started afresh. Starting a running container is an error (32), starting one "
+	       "resources, addresses and action scripts. A suspended container "
+	       "is restored; where that is not possible it is started afresh, with a warning, and "
+	       "its dump is removed. Starting a running container is an error (32), starting one "
 	       "with DISABLED=yes too (105) unless *--force* is given. A start that is interrupted "
 	       "(SIGINT, SIGTERM, SIGHUP) ends at once, also when it waits for a script, which is "
 	       "killed; what it has done is undone.",
@@ -51,7 +52,8 @@ const struct cmd cmd_stop = {
 	.help = "Stop and unmount a container",
 	.doc = "Asks init to halt, waits STOP_TIMEOUT seconds, then freezes and kills what is "
 	       "left; *--fast* kills at once. Also clears up what an interrupted start left. "
-	       "A container that does not run is no error.",
+	       "A container that does not run is no error; one that is suspended stays so. One that is "
+	       "frozen (*chkpnt --suspend*) runs on for the time it needs to stop.",
 	.opts = stop_opts,
 	.flags = CMD_CTID,
 	.bad_option = VZ_EXIT_SYNTAX,
@@ -63,7 +65,8 @@ const struct cmd cmd_restart = {
 	.name = "restart",
 	.synopsis = "restart <ctid> [--wait] [--force] [--fast]",
 	.help = "Stop and start a container",
-	.doc = "Takes the options of *start* and *stop*; a stopped container is just started.",
+	.doc = "Takes the options of *start* and *stop*; a stopped container is just started, a "
+	       "suspended one restored.",
 	.opts = restart_opts,
 	.flags = CMD_CTID | CMD_ENTERS,
 	.bad_option = VZ_EXIT_SYNTAX,

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "build.h"
 #include "mech/cg/cg.h"
+#include "mech/cr/cr.h"
 #include "mech/mnt/mnt.h"
 #include "os/os.h"
 #include "os/probe.h"
@@ -136,19 +136,6 @@ static int probe_overlay(struct probe *p)
 	return r;
 }
 
-static int find_criu(char **ret, bool *ret_ours)
-{
-	static const char *const places[] = { VZ_LIBEXECDIR "/vz-criu", "/usr/sbin/criu",
-					      "/usr/local/sbin/criu" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (access(places[i], X_OK) == 0) {
-			*ret_ours = i == 0;
-			return str_set(ret, places[i]);
-		}
-	return -ENOENT;
-}
-
 /* "Version: 4.2.1" */
 static char *criu_version(const char *path)
 {
@@ -171,7 +158,7 @@ static int probe_criu(struct probe *p)
 {
 	_cleanup_free_ char *path = NULL, *version = NULL;
 	bool ours = false;
-	int r = find_criu(&path, &ours);
+	int r = cr_find_program(&path, &ours, NULL);
 
 	if (r == -ENOENT)
 		return VZ_FEATURE_NO;

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "os/os.h"
+#include "ve/cpt.h"
 #include "ve/usage.h"
 
 #include <string.h>
@@ -55,7 +56,8 @@ int vz_ve_status(struct vz_ve *v, struct vz_error *e)
 
 /*
  * The lock of one call. With the lock the configuration is read again: what we
- * opened may have been changed by whoever held it before.
+ * opened may have been changed by whoever held it before, and what it was
+ * at may be unfinished.
  */
 int api_lock(struct vz_ve *v, const char *verb, unsigned int flags, int *lock, struct vz_error *e)
 {
@@ -69,6 +71,8 @@ int api_lock(struct vz_ve *v, const char *verb, unsigned int flags, int *lock, s
 		*lock = r;
 	}
 	r = ve_reload(&v->ve, e);
+	if (r >= 0)
+		r = cpt_recover(&v->ve, e);
 	if (r < 0)
 		ve_unlock(&v->ve, lock);
 	return r;

@@ -75,10 +75,7 @@ void cpt_phase(struct cpt_op *op, const char *name)
 
 int cpt_keys(const struct ve *ve, char **ret)
 {
-	const char *slash = strrchr(ve->host->path, '/');
-
-	return str_fmt(ret, "%.*s/keys", slash ? (int)(slash - ve->host->path) : 1,
-		       slash ? ve->host->path : ".");
+	return str_set(ret, ve->host->keysdir);
 }
 
 int cpt_freeze(const struct ve *ve, bool frozen, struct vz_error *e)

@@ -7,7 +7,7 @@
  * descriptors over a socket.  Its two processes and the protocol: ve/entry/entry.h.
  * Nothing here enters anything, so a caller need not be sealed for it.
  */
-#include "ve/ve.h"
+#include "ve/cpt.h"
 
 #include "base/str.h"
 #include "os/os.h"
@@ -144,6 +144,11 @@ static int prepare(const struct ve *ve, struct enter *x, struct vz_error *e)
 	x->pidfd = state_open_init(ve, NULL);
 	if (x->pidfd < 0)
 		return vz_fail_exit(e, -ESRCH, VZ_EXIT_NOT_RUNNING, "Container is not running");
+	if (cpt_is_suspended(ve))
+		return vz_fail_exit(e, -EAGAIN, VZ_EXIT_NOT_RUNNING,
+				    "Container is suspended in memory: 'vzctl chkpnt %u --resume' "
+				    "first",
+				    ve->id);
 	cg = ve_cg_open(ve);
 	if (cg < 0)
 		return vz_fail(e, cg, "open the container's cgroup");

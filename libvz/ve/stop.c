@@ -81,7 +81,9 @@ int ve_stop(struct ve *ve, unsigned int flags, struct vz_error *e)
 		return stop_remains(ve, flags, e);
 	log_info(ve->log, "Stopping container ...");
 	if (!(flags & STOP_FAST)) {
-		r = orderly(ve, init, e);
+		r = ve_wake(ve, e);
+		if (r >= 0)
+			r = orderly(ve, init, e);
 		if (r < 0)
 			return r;
 	}

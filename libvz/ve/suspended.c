@@ -5,7 +5,7 @@
  * since: memory of yesterday on files of today destroys both.  Hence whatever
  * makes the VE run, or ends one that ran, removes it.
  */
-#include "ve/ve.h"
+#include "ve/cpt.h"
 
 #include "base/str.h"
 #include "mech/cr/cr.h"
@@ -45,11 +45,29 @@ int ve_refuse_suspended(const struct ve *ve, const char *what, struct vz_error *
 			    what, ve->id, ve->host->dumpdir, ve->id);
 }
 
+/* Restoring is tried first; without it the VE has lost what it did, but its files are whole. */
 int ve_start_any(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e)
 {
-	int r = ve_start(ve, flags, lock_fd, e);
+	struct vz_cpt opts = { .size = sizeof(opts),
+			       .flags = flags & START_SKIP_REMOUNT ? VZ_SKIP_REMOUNT : 0 };
+	struct vz_error why = { 0 };
+	int r;
 
+	if (ve_is_suspended(ve) && (!ve->conf.disabled || flags & START_FORCE)) {
+		r = ve_restore(ve, &opts, lock_fd, &why);
+		if (r >= 0)
+			return 0;
+		log_warn(ve->log, "%s; the container is started afresh", why.text);
+	}
+	r = ve_start(ve, flags, lock_fd, e);
 	if (r >= 0)
 		ve_drop_dump(ve);
 	return r;
+}
+
+int ve_wake(struct ve *ve, struct vz_error *e)
+{
+	const struct vz_cpt opts = { .size = sizeof(opts), .cmd = VZ_CPT_RESUME };
+
+	return cpt_is_suspended(ve) ? ve_chkpnt(ve, &opts, e) : 0;
 }

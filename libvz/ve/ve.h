@@ -154,6 +154,8 @@ int ve_refuse_suspended(const struct ve *ve, const char *what, struct vz_error *
 
 /* The start that users mean: from the dump where there is one, else, or where that fails, afresh. As ve_start(). */
 int ve_start_any(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e) _must_check_;
+/* A running VE that was frozen on purpose (chkpnt --suspend) runs on. */
+int ve_wake(struct ve *ve, struct vz_error *e) _must_check_;
 
 /* ---- the verbs; the caller holds the lock ---- */
 enum { START_FORCE = 1, START_SKIP_REMOUNT = 2, START_WAIT = 4 };
