@@ -7,7 +7,6 @@
  * It is not needed: killed, the VE runs on, and every command works without it;
  * only console and reboot are lost.  So nothing is kept in it that is not on disk.
  */
-#include "ve/cpt.h"
 #include "ve/start.h"
 
 #include "base/str.h"
