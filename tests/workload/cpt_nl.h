@@ -22,7 +22,7 @@ static void *nl_put(struct nlreq *q, const void *data, size_t n)
 	memset(at, 0, NLMSG_ALIGN(n));
 	if (data)
 		memcpy(at, data, n);
-	q->h.nlmsg_len = NLMSG_ALIGN(q->h.nlmsg_len) + n;
+	q->h.nlmsg_len = NLMSG_ALIGN(q->h.nlmsg_len) + NLMSG_ALIGN(n);
 	return at;
 }
 
@@ -52,7 +52,7 @@ static void nl_begin(struct nlreq *q, uint16_t type, uint16_t flags, const void 
 }
 
 /* 0 or -errno */
-static int nl_talk(int protocol, const struct nlreq *q)
+static int nl_talk_n(int protocol, const void *q, size_t n)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol), r;
 	struct {
@@ -63,11 +63,17 @@ static int nl_talk(int protocol, const struct nlreq *q)
 
 	if (fd < 0)
 		return -errno;
-	r = send(fd, q, q->h.nlmsg_len, 0) < 0 || recv(fd, &a, sizeof(a), 0) < 0 ? -errno
-	    : a.h.nlmsg_type == NLMSG_ERROR					 ? a.e.error
-										 : 0;
+	if (send(fd, q, n, 0) < 0 || recv(fd, &a, sizeof(a), 0) < 0)
+		r = -errno;
+	else
+		r = a.h.nlmsg_type == NLMSG_ERROR ? a.e.error : 0;
 	close(fd);
 	return r;
+}
+
+static int nl_talk(int protocol, const struct nlreq *q)
+{
+	return nl_talk_n(protocol, q, q->h.nlmsg_len);
 }
 
 /* ip link add NAME type KIND; peer: of a veth, or NULL */
