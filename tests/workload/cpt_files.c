@@ -375,7 +375,9 @@ static const char *events_verify(void)
 		for (int k = 0; k < n; k++)
 			seen |= 1U << (e[k].data.u64 - 1000);
 	}
-	CHECK(seen == 7);
+	errno = 0;
+	if (seen != 7)
+		return why("readiness %llx of 7", (unsigned long long)seen);
 	CHECK(read(ev, &v, sizeof(v)) == 8 && v == 41 && write(ev, &v, 8) == 8);
 	CHECK(read(tfd, &v, sizeof(v)) == 8 && v >= 1);
 	CHECK(read(sfd, buf, sizeof(buf)) > 0);
