@@ -51,7 +51,7 @@ refused() {
 	refute_file "/vz/dump/Dump.$(ctid)"
 	in_ve "$(ctid)" cpt_refused verify /cpt "$1"
 	assert_output "PASS $1"
-	in_ve "$(ctid)" "kill -9 \$(cat /cpt/$1.pid); pkill -9 -P \$(cat /cpt/$1.pid); rm -rf /cpt; true"
+	in_ve "$(ctid)" "kill -9 -\$(cat /cpt/$1.pid); rm -rf /cpt"
 }
 
 @test "matrix: what cannot be kept is refused in words, one by one, and then nothing is in the way" {

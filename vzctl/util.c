@@ -159,7 +159,7 @@ static bool says_all(const struct vz_error *e)
 	for (size_t i = 0; class && i < ARRAY_SIZE(codes); i++)
 		if (e->code == -codes[i])
 			return true;
-	return false;
+	return e->code == -ECANCELED; /* only says that something was given up */
 }
 
 char *cli_error_text(const struct vz_error *e, int r)

@@ -35,3 +35,41 @@ int ve_check(const struct ve *ve, bool quick, struct cr_findings *ret, struct vz
 	}
 	return r;
 }
+
+static int refuse(const struct ve *ve, const struct cr_findings *all, struct vz_error *e)
+{
+	_cleanup_free_ char *first = NULL;
+	size_t fatal = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		_cleanup_free_ char *text = NULL;
+		int r = cr_finding_text(&all->v[i], &text);
+
+		if (r < 0)
+			return vz_fail(e, r, "tell what cannot be checkpointed");
+		if (all->v[i].severity == CR_LOST)
+			log_warn(ve->log, "%s", text);
+		else if (all->v[i].severity == CR_FATAL && ++fatal == 1)
+			first = TAKE_PTR(text);
+	}
+	if (!fatal)
+		return 0;
+	return fatal == 1
+		       ? vz_fail_exit(e, -ECANCELED, VZ_EXIT_CHKPNT, "Checkpointing failed: %s",
+				      first)
+		       : vz_fail_exit(
+				 e, -ECANCELED, VZ_EXIT_CHKPNT,
+				 "Checkpointing failed: %s (and %zu more: 'vzctl chkpnt %u --check')",
+				 first, fatal - 1, ve->id);
+}
+
+int ve_check_refuse(const struct ve *ve, struct vz_error *e)
+{
+	struct cr_findings all = { 0 };
+	int r = ve_check(ve, true, &all, e);
+
+	if (r >= 0)
+		r = refuse(ve, &all, e);
+	cr_findings_done(&all);
+	return r;
+}

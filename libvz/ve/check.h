@@ -9,5 +9,7 @@
 /* quick: only what costs one look per process and descriptor. VZ_EXIT_NOT_RUNNING. */
 int ve_check(const struct ve *ve, bool quick, struct cr_findings *ret, struct vz_error *e)
 	_must_check_;
+/* Before a checkpoint: warns of what will be lost, -ECANCELED and the remedy for what makes it fail. */
+int ve_check_refuse(const struct ve *ve, struct vz_error *e) _must_check_;
 
 #endif

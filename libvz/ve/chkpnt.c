@@ -11,6 +11,7 @@
 #include "mech/mnt/mnt.h"
 #include "mech/net/net.h"
 #include "os/os.h"
+#include "ve/check.h"
 #include "ve/saved.h"
 
 #include <signal.h>
@@ -278,8 +279,11 @@ static bool beyond_repair(const struct chkpnt *c, int r)
 static int dump(struct chkpnt *c, struct vz_error *e)
 {
 	struct ve *ve = c->op.ve;
-	int r = begin(c, e);
+	int r = ve_check_refuse(ve, e);
 
+	cpt_phase(&c->op, "check");
+	if (r >= 0)
+		r = begin(c, e);
 	if (r < 0)
 		return r;
 	if (!c->journal.keep)
