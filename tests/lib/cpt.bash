@@ -19,10 +19,10 @@ cpt_start() {
 }
 # cpt_skipped MAY...: no other features were skipped than these, which not every VE or kernel has
 cpt_skipped() {
-	local name
-	for name in $(sed -n 's/^skip \([^ ]*\).*/\1/p' <<<"$said"); do
-		[[ " $* " == *" $name "* ]] || assert_fail "$name could not be made: $(grep "^skip $name " <<<"$said")"
-	done
+	local word name why
+	while read -r word name why; do
+		[ "$word" != skip ] || [[ " $* " == *" $name "* ]] || assert_fail "$name could not be made: $why"
+	done <<<"$said"
 }
 # cpt_verify CTID PROGRAM...: all that was made is as it was
 cpt_verify() {
