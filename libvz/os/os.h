@@ -43,8 +43,6 @@ ssize_t os_write_pipe(int fd, const void *data, size_t len) _must_check_;
 int os_mkdir_p(const char *path, mode_t mode) _must_check_;
 /* The same with mode 0700; a link (-ENOTDIR), or a directory others own or may write to (-EPERM), is refused. */
 int os_mkdir_private(const char *path) _must_check_;
-/* Remove a tree beneath dirfd without following links or crossing mounts; absent is fine. */
-int os_rm_rf_at(int dirfd, const char *name) _must_check_;
 bool os_exists(const char *path);
 /* close_range(from, ~0, CLOSE_RANGE_CLOEXEC) */
 int os_cloexec_from(int from) _must_check_;
@@ -55,6 +53,11 @@ int os_readlink(const char *path, char **ret) _must_check_;
 int os_memfd(const char *name, const void *data, size_t len, bool exec) _must_check_;
 /* Make fd survive exec. */
 int os_keep_on_exec(int fd) _must_check_;
+
+/* ---- rm.c ---- */
+
+/* Remove a tree beneath dirfd without following links or crossing mounts; absent is fine. */
+int os_rm_rf_at(int dirfd, const char *name) _must_check_;
 
 /* ---- proc.c: processes ---- */
 
