@@ -231,10 +231,14 @@ static int begin(struct chkpnt *c, struct vz_error *e)
 {
 	struct ve *ve = c->op.ve;
 	struct cpt_journal *j = &c->journal;
+	char node[CR_NODE_ID_SIZE];
 	int r = cr_find_program(&c->criu, &c->patched, e);
 
 	if (r >= 0)
 		r = cpt_keys(ve, &c->keys);
+	/* made at first need, which is not to be while the VE waits */
+	if (r >= 0)
+		r = cr_key_node(c->keys, node, e);
 	if (r >= 0)
 		r = str_fmt(&c->freeze_cgroup, "%s/%u/ve", c->state.cgroot, ve->id);
 	if (r >= 0)

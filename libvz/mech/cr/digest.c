@@ -125,7 +125,12 @@ static int run_task(const struct cr_manifest *m, const struct cr_digest_opts *o,
 	if (fd < 0)
 		return fd;
 	if (t >= w->t + w->pieces)
-		return RET_NERRNO(fsync(fd));
+		return o->sync == CR_SYNC_DATA
+			       ? RET_NERRNO(sync_file_range(fd, 0, 0,
+							    SYNC_FILE_RANGE_WAIT_BEFORE |
+								    SYNC_FILE_RANGE_WRITE |
+								    SYNC_FILE_RANGE_WAIT_AFTER))
+			       : RET_NERRNO(fsync(fd));
 	if (left > PIECE)
 		left = PIECE;
 	/* the disk works while we count: writing what is to be synced, or reading ahead */

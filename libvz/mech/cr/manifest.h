@@ -50,10 +50,16 @@ bool cr_is_loose(const char *name);
  * BLAKE2b-256 of a file, or of the digests of its pieces of 16 MiB where it is larger than one.
  * All files of m, in parallel; sizes are what fstat says and become part of m, or have to be equal.
  */
+/* What else is done to each file. */
+enum cr_sync {
+	CR_SYNC_NONE,
+	CR_SYNC_FULL, /* fsync */
+	CR_SYNC_DATA, /* its bytes are on the disk; an fsync of a later file brings the rest */
+};
 struct cr_digest_opts {
 	int dirfd;
 	bool check; /* compare with m, -EBADMSG; else fill m */
-	bool sync;  /* fsync each file as well */
+	enum cr_sync sync;
 	uint64_t digest_us, sync_us;
 };
 int cr_digest(struct cr_manifest *m, struct cr_digest_opts *o, struct vz_error *e) _must_check_;
