@@ -389,6 +389,7 @@ only_std() {
 	for how in "exec $CT /bin/hostile tiocsti pwned" "runscript $CT $BATS_TEST_TMPDIR/script"; do
 		# shellcheck disable=SC2086
 		output=$(with_tty 24x80 vzctl $how </dev/null)
+		echo "$output"
 		assert_match 'denied /dev/tty ENXIO'
 		refute_match 'typed|pwned'
 	done

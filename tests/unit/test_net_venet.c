@@ -47,6 +47,43 @@ static void test_lan(void)
 	ok_int(net_down(VE_B, NULL), 0, "down");
 }
 
+/* Of what a neighbour hears within wait_ms: does host's device say that it has the address? */
+static bool heard(int fd, const struct net_addr *a)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	uint8_t f[256];
+	ssize_t n;
+
+	while (poll(&p, 1, wait_ms) == 1) {
+		n = recv(fd, f, sizeof(f), 0);
+		/* Ethernet's head of 14; ARP: sender's address at 14, target's at 24; NA: 6+40+8 */
+		if (n >= 42 && a->family == AF_INET && f[12] == 8 && f[13] == 6 &&
+		    memcmp(f + 28, &a->v4, 4) == 0 && memcmp(f + 38, &a->v4, 4) == 0)
+			return memcmp(f + 22, f + 6, 6) == 0 && f[0] == 0xff;
+		if (n >= 86 && a->family == AF_INET6 && f[12] == 0x86 && f[13] == 0xdd &&
+		    f[20] == IPPROTO_ICMPV6 && f[21] == 255 && f[54] == 136 &&
+		    memcmp(f + 62, &a->v6, 16) == 0)
+			return memcmp(f + 80, f + 6, 6) == 0 && f[58] & 0x20;
+	}
+	return false;
+}
+
+/* Who moved here from another node is found here at once. */
+static void test_announce(void)
+{
+	static const char *const moved[] = { "192.0.2.50", "2001:db8::50" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(moved); i++) {
+		const struct net_addr a = addr(moved[i]);
+		_cleanup_close_ int fd = os_socket_in(ns_lan, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC,
+						      htons(0x0003 /* ETH_P_ALL */));
+
+		up(VE_B, ns_b, &conf_b);
+		ok(fd >= 0 && heard(fd, &a), "%s is announced", moved[i]);
+		ok_int(net_down(VE_B, NULL), 0, "down");
+	}
+}
+
 static void test_spoof(void)
 {
 	static const char *const v4[] = { "10.2.0.1", "192.0.2.1", "10.9.9.9", "8.8.8.8",
@@ -232,5 +269,6 @@ int main(void)
 	test_parallel();
 	test_down(links0, routes0);
 	test_lan();
+	test_announce();
 	return test_done();
 }

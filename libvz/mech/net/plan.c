@@ -212,6 +212,8 @@ static int add_proxy(const struct venet *v, const struct rt_way *way, const stru
 	/* IPv6 looks at the entries only then; without entries it changes nothing */
 	if (r >= 0 && a->family == AF_INET6)
 		r = net_ipv6_setting(name, "proxy_ndp", "1");
+	if (r >= 0 && net_announce(way->oif, a) < 0)
+		log_debug(v->log, "net: %s is not announced on %s", text, name);
 	return r < 0 ? net_fail(e, v->host, r, "answer for address %s on device %s", text, name)
 		     : 0;
 }

@@ -70,6 +70,9 @@ int rt_host_routes(struct nl *n, int index, struct alias_list *ret) _must_check_
 /* 1 with the preferred source of the default route over a device, 0 when there is none */
 int rt_default_src(struct nl *n, int family, int index, struct net_addr *ret) _must_check_;
 
+/* Tell the neighbours on a device that the address is to be found here (announce.c). */
+int net_announce(int index, const struct net_addr *a) _must_check_;
+
 /* What the host would do with a packet to an address. */
 struct rt_way {
 	bool local;   /* deliver, it is the host's own */
