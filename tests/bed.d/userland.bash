@@ -29,6 +29,10 @@ userland_path() {
 # Prints the userland's path; makes it if it is not there.
 userland_get() {
 	local path
+	if [ -n "${VZ_BED_USERLAND:-}" ]; then # somebody made one of his own: tests/criu-zdtm
+		echo "$VZ_BED_USERLAND"
+		return
+	fi
 	path=$(userland_path)
 	[ -d "$path" ] || deps_need "$DEPS_NS"
 	cache_get userland_make "$path"

@@ -27,7 +27,7 @@ requires_missing() {
 	template-*) [ -e "$(template_file "${1#template-}")" ] || echo "no template ${1#template-} was offered" ;;
 	mirror) [ -n "${BED_MIRROR:-}" ] || echo "no Debian archive can be reached" ;;
 	vm-tools) "$BED" deps --vm >/dev/null 2>&1 3>&- || echo "bed deps --vm --install gets what is missing" ;;
-	vz-criu) [ -x /usr/libexec/vz/vz-criu ] || echo "CRIU with our series is not installed (make criu)" ;;
+	vz-criu) [ -x "${VZ_TEST_CRIU:-/usr/libexec/vz/vz-criu}" ] || echo "CRIU with our series is not installed (make criu)" ;;
 	criu | nft | jq | scdoc | mmdebstrap) command -v "$1" >/dev/null || echo "$1 is not installed" ;;
 	*) return 1 ;;
 	esac

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What each patch of criu-patches/ is for: a container of one static program (tests/workload/criu_mini.c) in which
+# nothing but that case can go wrong is dumped and restored, and looks for itself whether its state is still there.
+# VZ_TEST_CRIU=PATH runs the same with another CRIU: all of them fail with an unpatched one.
+
+load lib/node
+: "${VZ_TEST_WORKLOADS:=/src/build/tests/workload}"
+: "${VZ_TEST_CRIU:=/usr/libexec/vz/vz-criu}"
+
+setup() {
+	requires vz-criu
+	root=$BATS_TEST_TMPDIR/root images=$BATS_TEST_TMPDIR/img
+	mkdir -p "$root/proc" "$images"
+	cp "$VZ_TEST_WORKLOADS/criu_mini" "$root/mini"
+	cp "$VZ_TEST_WORKLOADS/criu_mini" "$root/helper"
+	options=(--network-lock skip)
+	privileges=()
+}
+
+teardown() {
+	[ -z "${init:-}" ] || kill -9 "$init" 2>/dev/null || true
+	if [ -n "${mounted:-}" ]; then umount "$root"; fi
+	if [ -n "${cgroup:-}" ]; then
+		wait_until 5 empty "$cgroup"
+		rmdir "$cgroup"
+	fi
+	node_teardown
+}
+empty() { ! grep -q 'populated 1' "$1/cgroup.events"; }
+
+# with OPTION...: for dump and restore
+with() { options+=("$@"); }
+gone() { ! kill -0 "$1"; }
+# there FILE: the container has written it
+there() { [ -s "$root/$1" ]; }
+
+begin() { # CASE
+	init=$("$VZ_TEST_WORKLOADS/criu_mini" "$root" "$1" 3>&-)
+	wait_until 10 there state
+	assert_eq "$(<"$root/state")" ready "state of the container"
+	verify
+}
+
+verify() {
+	rm -f "$root/result"
+	kill -USR1 "$init"
+	wait_until 10 there result
+	assert_eq "$(<"$root/result")" ok "what the container found"
+}
+
+# Quoted as it fails: the first error is the cause.
+criu_do() { # dump|restore ARG...
+	if ! timeout 60 "${privileges[@]}" "$VZ_TEST_CRIU" "$@" -D "$images" -v4 -o "$1.log" "${options[@]}" </dev/null >/dev/null 3>&-; then
+		grep Error "$images/$1.log" | grep -v RLIMIT_NOFILE
+		return 1
+	fi
+}
+
+dump_and_restore() {
+	criu_do dump -t "$init"
+	wait_until 10 gone "$init"
+	mount --bind "$root" "$root"
+	mounted=y
+	criu_do restore --root "$root" --restore-detached --pidfile "$images/pid" "$@"
+	init=$(<"$images/pid")
+	verify
+}
+
+# Once more: what was restored is as good as what was made.
+twice() {
+	dump_and_restore
+	umount "$root"
+	rm -r "$images"
+	mkdir "$images"
+	dump_and_restore
+}
+
+@test "criu: slave mounts with disjoint roots keep their master" {
+	begin slaves
+	twice
+}
+
+@test "criu: an executable of which somebody has an O_PATH descriptor" {
+	begin opath
+	twice
+}
+
+@test "criu: a task whose first executable mapping is shared" {
+	begin shared
+	twice
+}
+
+@test "criu: UTS namespaces below the root's" {
+	begin uts
+	twice
+}
+
+@test "criu: a cgroup namespace where the caller restores cgroups" {
+	cgroup=$(cgroup_root)/mini-$$
+	mkdir "$cgroup"
+	cat >"$BATS_TEST_TMPDIR/hook" <<-HOOK
+		#!/bin/sh
+		[ "\$CRTOOLS_SCRIPT_ACTION" != setup-namespaces ] || echo "\$CRTOOLS_INIT_PID" >$cgroup/cgroup.procs
+	HOOK
+	chmod +x "$BATS_TEST_TMPDIR/hook"
+	with --manage-cgroups=ignore
+	init=$(sh -c 'echo $$ >"$1/cgroup.procs"; exec "$2" "$3" cgns' sh "$cgroup" "$VZ_TEST_WORKLOADS/criu_mini" "$root" 3>&-)
+	wait_until 10 there state
+	verify
+	dump_and_restore --action-script "$BATS_TEST_TMPDIR/hook"
+}
+
+@test "criu: a network namespace below one that the caller restores" {
+	begin net
+	with --empty-ns net
+	twice
+}
+
+@test "criu: memory that was denied to become executable stays so" {
+	begin mdwe
+	twice
+}
+
+@test "criu: a task of another user, without CAP_SYS_RESOURCE" {
+	privileges=(setpriv --bounding-set -sys_resource --inh-caps -sys_resource)
+	begin user
+	twice
+}
