@@ -25,7 +25,7 @@ struct chkpnt {
 	struct ve_state state;
 	struct cpt_journal journal;
 	struct cr_dump_out out;
-	char *criu, *freeze_cgroup, *keys;
+	char *criu, *freeze_cgroup, *keys, *net_settings;
 	bool patched;
 	bool killing; /* sealed: what CRIU does from here on cannot be undone */
 };
@@ -121,7 +121,9 @@ static int thaw(const struct ve *ve, struct vz_error *e)
 
 static int save(struct chkpnt *c, struct vz_error *e)
 {
-	const struct save s = { .ve = c->op.ve, .state = &c->state, .out = &c->out };
+	const struct save s = {
+		.ve = c->op.ve, .state = &c->state, .out = &c->out, .net_settings = c->net_settings
+	};
 
 	return saved_write(&s, e);
 }
@@ -241,6 +243,8 @@ static int begin(struct chkpnt *c, struct vz_error *e)
 		r = cr_key_node(c->keys, node, e);
 	if (r >= 0)
 		r = str_fmt(&c->freeze_cgroup, "%s/%u/ve", c->state.cgroot, ve->id);
+	if (r >= 0)
+		r = saved_net_settings(&c->state, &c->net_settings, e);
 	if (r >= 0)
 		r = cr_dump_begin(&c->out, c->op.path, e);
 	if (r < 0)
@@ -433,6 +437,7 @@ int ve_chkpnt(struct ve *ve, const struct vz_cpt *opts, struct vz_error *e)
 	cr_dump_out_done(&c.out);
 	free(c.criu);
 	free(c.freeze_cgroup);
+	free(c.net_settings);
 	free(c.keys);
 	cpt_op_done(&c.op);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -54,6 +54,7 @@ static int verify_up(void *p, struct vz_error *e)
 	if (r < 0)
 		return r;
 	op->uptime_ms = rs->saved.uptime_ms;
+	op->net_index = net_ns_index(rs->saved.net);
 	op->history = rs->saved.console;
 	op->history_len = rs->saved.console_len;
 	cpt_phase(&rs->op, "verify");
@@ -79,6 +80,9 @@ static int setup_namespaces(struct restore *rs, pid_t pid, struct vz_error *e)
 		r = net_hold(op->ve->id, e);
 	if (r >= 0)
 		r = start_net_up(op, e);
+	if (r >= 0)
+		r = net_ns_replay(op->spawn.pidfd, ve_has_userns(op->ve), rs->saved.net,
+				  op->ve->log, e);
 	cpt_phase(&rs->op, "net");
 	return r;
 }

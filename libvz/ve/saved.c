@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "mech/cr/cr.h"
 #include "mech/mnt/mnt.h"
+#include "mech/net/net.h"
 #include "mech/tty/tty.h"
 #include "os/os.h"
 
@@ -121,12 +122,51 @@ static int put_console(const struct save *s, struct vz_error *e)
 	return cr_dump_put(s->out, "console", buf, console_history(s->ve, buf, CONSOLE_MAX), e);
 }
 
+static int open_netns(const struct ve_state *st)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", st->init);
+	return os_openat(AT_FDCWD, path, O_RDONLY, 0, 0);
+}
+
+int saved_net_settings(const struct ve_state *st, char **ret, struct vz_error *e)
+{
+	_cleanup_close_ int netns = open_netns(st);
+
+	if (netns < 0)
+		return vz_fail(e, netns, "open the container's network namespace");
+	return net_ns_save_settings(netns, ret, e);
+}
+
+static int put_net(const struct save *s, struct vz_error *e)
+{
+	const struct net_conf nc = { .ip = s->ve->conf.ip, .ipv6 = s->ve->host->ipv6 };
+	_cleanup_close_ int netns = open_netns(s->state);
+	_cleanup_free_ char *text = NULL, *why = NULL;
+	int r;
+
+	if (netns < 0)
+		return vz_fail(e, netns, "open the container's network namespace");
+	r = net_ns_save(netns, &nc, s->net_settings, &text, &why, e);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return vz_fail(e, -EOPNOTSUPP,
+			       "the container's network has %s, which cannot be "
+			       "checkpointed",
+			       why);
+	return cr_dump_put(s->out, "net", text, strlen(text), e);
+}
+
 int saved_write(const struct save *s, struct vz_error *e)
 {
 	int r = put_facts(s, e);
 
 	if (r >= 0)
 		r = put_cgroups(s, e);
+	if (r >= 0)
+		r = put_net(s, e);
 	if (r >= 0)
 		r = put_dev(s, e);
 	if (r >= 0)
@@ -166,6 +206,8 @@ int saved_read(const struct cr_dump *d, struct saved *s, struct vz_error *e)
 	if (r >= 0)
 		r = cr_dump_get(d, "tasks", &s->tasks, NULL, e);
 	if (r >= 0)
+		r = cr_dump_get(d, "net", &s->net, NULL, e);
+	if (r >= 0)
 		r = cr_dump_get(d, "dev", &s->dev, NULL, e);
 	if (r >= 0)
 		r = cr_dump_get(d, "console", &s->console, &s->console_len, e);
@@ -177,6 +219,7 @@ void saved_done(struct saved *s)
 	free(s->console_key);
 	free(s->tasks);
 	free(s->dev);
+	free(s->net);
 	free(s->console);
 	cg_tree_free(s->tree);
 	*s = (struct saved){ 0 };

@@ -10,7 +10,10 @@ struct save {
 	const struct ve *ve;
 	const struct ve_state *state;
 	const struct cr_dump_out *out;
+	const char *net_settings; /* from saved_net_settings() */
 };
+/* What takes too long for a frozen VE: its network namespace's settings; the caller frees. */
+int saved_net_settings(const struct ve_state *st, char **ret, struct vz_error *e) _must_check_;
 /* The VE is frozen. */
 int saved_write(const struct save *s, struct vz_error *e) _must_check_;
 
@@ -18,7 +21,7 @@ struct saved {
 	char *console_key; /* what CRIU calls the console's descriptors */
 	uint64_t uptime_ms;
 	struct cg_tree *tree;
-	char *tasks, *dev;
+	char *tasks, *dev, *net;
 	char *console; /* what its console last said */
 	size_t console_len;
 };

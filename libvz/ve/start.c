@@ -245,7 +245,9 @@ int start_net_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 	const struct ve *ve = op->ve;
-	struct net_conf nc = { .ip = ve->conf.ip, .ipv6 = ve->host->ipv6 };
+	struct net_conf nc = { .ip = ve->conf.ip,
+			       .ipv6 = ve->host->ipv6,
+			       .ve_index = op->net_index };
 	_cleanup_close_ int netns = -EBADF;
 	_cleanup_free_ char *list = NULL;
 	char path[64];

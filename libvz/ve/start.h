@@ -24,6 +24,7 @@ struct start_op {
 	void *time_data;
 	struct ve_state state;
 	struct spawn spawn;
+	int net_index; /* that venet0 shall have; 0: whichever */
 	int cg, cg_ve;
 	int slow_fd; /* to close when nobody waits, see net_release() */
 };

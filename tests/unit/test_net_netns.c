@@ -83,6 +83,7 @@ static const char *const commands[] = {
 	"sysctl -qw net.ipv4.conf.all.rp_filter=2 net.ipv4.conf.venet0.rp_filter=0",
 	"sysctl -qw net.ipv4.ip_unprivileged_port_start=80 net.ipv4.ip_local_port_range='2000 3000'",
 	"sysctl -qw net.ipv6.conf.default.accept_ra=0 net.ipv4.tcp_keepalive_time=77",
+	"sysctl -qw net.ipv4.ping_group_range='5 6'",
 	"ip link set lo mtu 9000",
 	"ip link set venet0 mtu 1400 txqueuelen 77",
 	"ip addr add 192.168.77.1/24 dev lo label lo:own",

@@ -23,9 +23,11 @@
 
 enum { ANSWER_MS = 30000, SOCKET_BYTES = 16 << 20, MAX_WARNINGS = 20 };
 
+#define NONSENSE "the dump's network state cannot be understood"
+
 struct replay {
 	struct nl *rt, *nft;
-	int sock, sysctl;
+	int sock;
 	char **lines; /* of the text, without the first */
 	unsigned int warnings;
 };
@@ -229,12 +231,8 @@ static int send_nft(struct replay *p, struct vz_error *e)
 
 static int run(struct replay *p, struct vz_error *e)
 {
-	int r = set_links(p, false);
+	int r = send_kinds(p, 1U << NS_ADDR);
 
-	if (r >= 0)
-		r = ns_sysctl_replay(p->sysctl, p->lines, tell, p);
-	if (r >= 0)
-		r = send_kinds(p, 1U << NS_ADDR);
 	if (r >= 0)
 		r = send_kinds(p, 1U << NS_NEXTHOP | 1U << NS_ROUTE);
 	for (size_t i = 0; r >= 0 && p->lines && p->lines[i]; i++)
@@ -249,11 +247,18 @@ static int run(struct replay *p, struct vz_error *e)
 	if (r >= 0)
 		r = set_links(p, true);
 	if (r == -EBADMSG)
-		return vz_fail(e, r, "the dump's network state cannot be understood");
+		return vz_fail(e, r, NONSENSE);
 	return r;
 }
 
 /* ---- the child ---- */
+
+static int replay_sysctls(struct replay *p)
+{
+	_cleanup_close_ int root = os_openat(AT_FDCWD, NS_SYSCTL, O_PATH | O_DIRECTORY, 0, 0);
+
+	return root < 0 ? root : ns_sysctl_replay(root, p->lines, tell, p);
+}
 
 static int join(struct replay *p, int pidfd, bool userns)
 {
@@ -270,9 +275,12 @@ static int join(struct replay *p, int pidfd, bool userns)
 	if (setsockopt(p->nft->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0 ||
 	    setsockopt(p->nft->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
 		return -errno;
-	p->sysctl = os_openat(AT_FDCWD, NS_SYSCTL, O_PATH | O_DIRECTORY, 0, 0);
-	if (p->sysctl < 0 || !userns)
-		return p->sysctl < 0 ? p->sysctl : 0;
+	/* and whose view of ids the settings were read in */
+	r = set_links(p, false);
+	if (r >= 0)
+		r = replay_sysctls(p);
+	if (r < 0 || !userns)
+		return r;
 	r = os_setns(pidfd, CLONE_NEWUSER);
 	/* the VE's root from here on */
 	if (r >= 0)
@@ -292,7 +300,9 @@ static _Noreturn void child(struct replay *p, int pidfd, bool userns)
 		r = os_close_except(keep, ARRAY_SIZE(keep));
 	if (r >= 0)
 		r = join(p, pidfd, userns);
-	if (r < 0)
+	if (r == -EBADMSG)
+		(void)vz_fail(&m.error, r, NONSENSE);
+	else if (r < 0)
 		(void)vz_fail(&m.error, r, "join the container's network namespace");
 	else
 		r = run(p, &m.error);
@@ -356,14 +366,14 @@ int net_ns_replay(int pidfd, bool userns, const char *text, const struct logger 
 {
 	_cleanup_close_ int ours = -EBADF, theirs = -EBADF, childfd = -EBADF;
 	_cleanup_strv_ char **lines = NULL;
-	struct replay p = { .sysctl = -EBADF };
+	struct replay p = { 0 };
 	int pair[2], r = split(text, &lines);
 	pid_t pid;
 
 	if (r >= 0 && !knows_lines(lines))
 		r = -EBADMSG;
 	if (r < 0)
-		return vz_fail(e, r, "the dump's network state cannot be understood");
+		return vz_fail(e, r, NONSENSE);
 	r = os_seqpacket_pair(pair);
 	if (r < 0)
 		return vz_fail(e, r, "make a socket pair");
