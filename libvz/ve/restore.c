@@ -12,6 +12,7 @@
 #include "mech/mnt/mnt.h"
 #include "mech/net/net.h"
 #include "os/os.h"
+#include "ve/account.h"
 #include "ve/saved.h"
 #include "ve/start.h"
 
@@ -157,6 +158,8 @@ static int pre_resume(struct restore *rs, struct vz_error *e)
 	r = place_tasks(rs, e);
 	if (r >= 0)
 		r = start_record_init(op, e);
+	if (r >= 0)
+		r = account_write(op->ve, rs->saved.account, e);
 	if (r >= 0)
 		r = keep_frozen(rs, e);
 	if (r >= 0)

@@ -13,6 +13,8 @@
 #include "mech/net/net.h"
 #include "mech/tty/tty.h"
 #include "os/os.h"
+#include "ve/account.h"
+#include "ve/usage.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -159,6 +161,20 @@ static int put_net(const struct save *s, struct vz_error *e)
 	return cr_dump_put(s->out, "net", text, strlen(text), e);
 }
 
+static int put_account(const struct save *s, struct vz_error *e)
+{
+	struct vz_ve_usage u = { .size = sizeof(u) };
+	_cleanup_free_ char *text = NULL;
+	int r = ve_usage(s->ve, &u, e);
+
+	if (r < 0)
+		return r;
+	r = account_format(&u, &text);
+	if (r < 0)
+		return vz_fail(e, r, "save what the container has used");
+	return cr_dump_put(s->out, "account", text, strlen(text), e);
+}
+
 int saved_write(const struct save *s, struct vz_error *e)
 {
 	int r = put_facts(s, e);
@@ -167,6 +183,8 @@ int saved_write(const struct save *s, struct vz_error *e)
 		r = put_cgroups(s, e);
 	if (r >= 0)
 		r = put_net(s, e);
+	if (r >= 0)
+		r = put_account(s, e);
 	if (r >= 0)
 		r = put_dev(s, e);
 	if (r >= 0)
@@ -208,6 +226,8 @@ int saved_read(const struct cr_dump *d, struct saved *s, struct vz_error *e)
 	if (r >= 0)
 		r = cr_dump_get(d, "net", &s->net, NULL, e);
 	if (r >= 0)
+		r = cr_dump_get(d, "account", &s->account, NULL, e);
+	if (r >= 0)
 		r = cr_dump_get(d, "dev", &s->dev, NULL, e);
 	if (r >= 0)
 		r = cr_dump_get(d, "console", &s->console, &s->console_len, e);
@@ -220,6 +240,7 @@ void saved_done(struct saved *s)
 	free(s->tasks);
 	free(s->dev);
 	free(s->net);
+	free(s->account);
 	free(s->console);
 	cg_tree_free(s->tree);
 	*s = (struct saved){ 0 };

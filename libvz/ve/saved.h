@@ -21,7 +21,7 @@ struct saved {
 	char *console_key; /* what CRIU calls the console's descriptors */
 	uint64_t uptime_ms;
 	struct cg_tree *tree;
-	char *tasks, *dev, *net;
+	char *tasks, *dev, *net, *account;
 	char *console; /* what its console last said */
 	size_t console_len;
 };

@@ -4,7 +4,9 @@
 
 #include "base/num.h"
 #include "base/str.h"
+#include "mech/net/net.h"
 #include "os/os.h"
+#include "ve/account.h"
 
 #include <string.h>
 
@@ -25,6 +27,19 @@ static void from_cgroup(const struct cg_stat *s, struct vz_ve_usage *u)
 	u->oom_kills = s->oom_kills;
 }
 
+static void from_network(const struct ve *ve, struct vz_ve_usage *u)
+{
+	struct net_traffic t;
+
+	u->net_in_bytes = u->net_in_packets = u->net_out_bytes = u->net_out_packets = UINT64_MAX;
+	if (net_traffic(ve->id, &t) < 0)
+		return;
+	u->net_in_bytes = t.in_bytes;
+	u->net_in_packets = t.in_packets;
+	u->net_out_bytes = t.out_bytes;
+	u->net_out_packets = t.out_packets;
+}
+
 int ve_usage(const struct ve *ve, struct vz_ve_usage *u, struct vz_error *e)
 {
 	_cleanup_close_ int init = -EBADF, cg = -EBADF;
@@ -42,6 +57,8 @@ int ve_usage(const struct ve *ve, struct vz_ve_usage *u, struct vz_error *e)
 	if (r < 0)
 		return vz_fail(e, r, "read the container's cgroup");
 	from_cgroup(&cs, u);
+	from_network(ve, u);
+	account_merge(ve, u);
 	u->uptime_ms = os_now_ms() - s.started_ms;
 	u->disk_bytes = u->disk_inodes = UINT64_MAX;
 	for (size_t i = 0; i < ARRAY_SIZE(u->loadavg); i++)

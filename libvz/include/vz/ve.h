@@ -128,8 +128,9 @@ struct vz_ve_usage {
 	uint64_t disk_bytes, disk_inodes; /* UINT64_MAX: no quota */
 	uint64_t oom_kills, procs_failed;
 	double loadavg[3]; /* negative: unknown */
+	uint64_t net_in_bytes, net_in_packets, net_out_bytes, net_out_packets; /* of venet0 */
 };
-/* Read it; ret->size set by the caller. -ESRCH with VZ_EXIT_NOT_RUNNING. */
+/* Counters go on over a checkpoint. Read it; ret->size set by the caller. -ESRCH with VZ_EXIT_NOT_RUNNING. */
 VZ_API int vz_ve_usage(struct vz_ve *ve, struct vz_ve_usage *ret, struct vz_error *e);
 
 /* Host pid of the VE's init, or -ESRCH. */

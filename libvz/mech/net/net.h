@@ -65,6 +65,12 @@ int net_sync(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct
 /* 1 when addr is the host's own or has a host route to another device than venet<ctid>, else 0 */
 int net_addr_in_use(uint32_t ctid, const struct net_addr *a) _must_check_;
 
+/* What a VE received and sent since net_up(). -ENODEV */
+struct net_traffic {
+	uint64_t in_bytes, in_packets, out_bytes, out_packets;
+};
+int net_traffic(uint32_t ctid, struct net_traffic *ret) _must_check_;
+
 /*
  * Hold: every packet from and to venet<CTID> is dropped on the host, from this call on and until
  * net_release() or net_down(), whichever process calls them; the device need not exist (yet).  A firewall's
