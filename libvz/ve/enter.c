@@ -34,6 +34,7 @@ struct enter {
 	int cgroup;
 	bool move; /* into the cgroup by cgroup.procs: see ve_enter() */
 	int exe;   /* vz-entry */
+	int hangup_fd;
 	struct sock_fprog filter;
 	struct sec_conf sec;
 };
@@ -70,8 +71,10 @@ static int story(const struct enter *x, const struct entry_msg *m, struct vz_err
 static int receive(const struct enter *x, int sock, struct entry_msg *m, int *fd,
 		   struct vz_error *e)
 {
-	int r = os_recv_wait(sock, 0, WAY_IN_MS);
+	int r = os_recv_wait(sock, x->hangup_fd, WAY_IN_MS);
 
+	if (r == -ECANCELED)
+		return vz_fail(e, r, "interrupted");
 	if (r == -ETIMEDOUT)
 		return vz_fail_exit(
 			e, -EBUSY, VZ_EXIT_EXEC_TIMEOUT,
@@ -251,7 +254,7 @@ int ve_enter(const struct ve *ve, const struct enter_opts *o, struct entered *re
 	     struct vz_error *e)
 {
 	_cleanup_(enter_done) struct enter x = {
-		.o = o, .pidfd = -EBADF, .cgroup = -EBADF, .exe = -EBADF
+		.o = o, .pidfd = -EBADF, .cgroup = -EBADF, .exe = -EBADF, .hangup_fd = ve->hangup_fd
 	};
 	int r = prepare(ve, &x, e);
 
