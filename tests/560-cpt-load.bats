@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A whole Debian 13 with PostgreSQL, MariaDB, Redis, nginx, PHP and an SSH session is suspended and restored under
+# its clients: none of them sees an error, nothing acknowledged is lost, and the services are as before.
+# VZ_LOAD_ROUNDS: how often (3; 20 for the long run).
+# bats file_tags=slow
+# shellcheck disable=SC2016 # what is in single quotes is expanded inside
+load lib/node
+load lib/cpt
+load lib/load
+
+ROUNDS=${VZ_LOAD_ROUNDS:-3}
+
+setup_file() {
+	node_setup_file
+	in_node && [ -n "$(template_file debian-13)" ] && [ -n "${BED_MIRROR:-}" ] || return 0
+	load_template "$(file_ctid 1)" || return
+	vzctl create "$(file_ctid)" --ostemplate debian-13-load --hostname load.example --ipadd "$(ve_ip 8)" 3>&-
+	vzctl start "$(file_ctid)" --wait 3>&-
+}
+
+setup() {
+	requires node template-debian-13 mirror vz-criu
+	CT=$(file_ctid)
+}
+
+teardown() {
+	clients_kill
+	node_teardown
+}
+
+teardown_file() {
+	node_teardown_file
+	rm -rf /vz/template/cache/debian-13-load.tar.zst
+	! in_node || vztmpl rm debian-13-load >/dev/null 2>&1 || true
+}
+
+SERVICES='postgresql@17-main redis-server mariadb nginx php8.4-fpm ssh systemd-logind systemd-journald'
+
+nothing_failed() {
+	vz exec "$CT" 'systemctl --failed --no-legend; systemctl is-system-running'
+	assert_output running
+}
+# Whoever polls a descriptor that has lost its meaning runs all the time.
+sleeps() { # HOST-PID
+	local i
+	for i in 1 2 3 4 5 6; do
+		[[ $(sed 's/.*) //' "/proc/$1/stat") == S* ]] || return 1
+	done
+}
+
+@test "load: $ROUNDS times away and back under PostgreSQL, MariaDB, Redis, nginx, PHP and SSH" {
+	local i
+	nothing_failed
+	vz chkpnt "$CT" --check
+	clients_start "$CT" "$(ve_ip 8)"
+	for ((i = 1; i <= ROUNDS; i++)); do
+		echo "round $i"
+		suspend_restore "$CT"
+		clients_go_on
+	done
+	clients_end
+	nothing_failed
+}
+
+@test "load: what was restored lives on: services restart, nothing spins, the log goes on" {
+	nothing_failed
+	local init service
+	init=$(sed -n 's/^init=//p' "/run/vz/$CT/state")
+	wait_until 20 sleeps "$init"
+	for service in $SERVICES; do vz exec "$CT" "systemctl restart $service && systemctl is-active $service"; done
+	nothing_failed
+	vz exec "$CT" 'logger written afterwards; journalctl --sync; journalctl -q -n 50 | grep -c "written afterwards"'
+	assert_output 1
+	vz stop "$CT"
+	refute_match Killing
+	vz start "$CT" --wait
+	nothing_failed
+}
