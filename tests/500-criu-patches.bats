@@ -127,3 +127,13 @@ twice() {
 	begin user
 	twice
 }
+
+@test "criu: extended attributes and ACLs in tmpfs" {
+	begin xattr
+	twice
+}
+
+@test "criu: contents of ramfs" {
+	begin ramfs
+	twice
+}

@@ -28,6 +28,7 @@
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #ifndef PR_SET_MDWE
@@ -397,6 +398,75 @@ static const char *user_verify(void)
 	return soft == 77 && hard == 88 ? NULL : "other limits";
 }
 
+/* ---- file systems in memory ---- */
+
+static const char *memfs_make(const char *type)
+{
+	int fd;
+
+	NEED(mkdir("/t", 0755) == 0 && mount(type, "/t", type, 0, "mode=700") == 0);
+	NEED((fd = open("/t/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0640)) >= 0);
+	NEED(write(fd, "secret", 6) == 6 && fchown(fd, 7, 8) == 0 && close(fd) == 0);
+	return NULL;
+}
+
+static const char *memfs_verify(void)
+{
+	char text[16] = "";
+	struct stat s, d;
+	int fd = open("/t/file", O_RDONLY | O_CLOEXEC);
+
+	NEED(fd >= 0);
+	NEED(read(fd, text, sizeof(text) - 1) >= 0 && fstat(fd, &s) == 0 && close(fd) == 0 &&
+	     stat("/t", &d) == 0);
+	if (strcmp(text, "secret") != 0)
+		return "other contents";
+	if ((s.st_mode & 07777) != 0640 || s.st_uid != 7 || s.st_gid != 8 ||
+	    (d.st_mode & 07777) != 0700)
+		return "other owner or mode";
+	return NULL;
+}
+
+static const char *ramfs_make(void)
+{
+	return memfs_make("ramfs");
+}
+
+/* u::rw-,u:9:r--,g::r--,m::r--,o::--- as posix_acl_xattr.h has it */
+static const unsigned char acl[] = {
+	2,  0, 0, 0,			     /* version */
+	1,  0, 6, 0, 0xff, 0xff, 0xff, 0xff, /* owner */
+	2,  0, 4, 0, 9,	   0,	 0,    0,    /* user 9 */
+	4,  0, 4, 0, 0xff, 0xff, 0xff, 0xff, /* group */
+	16, 0, 4, 0, 0xff, 0xff, 0xff, 0xff, /* mask */
+	32, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, /* others */
+};
+
+static const char *xattr_make(void)
+{
+	const char *bad = memfs_make("tmpfs");
+
+	if (bad)
+		return bad;
+	NEED(setxattr("/t/file", "user.vz", "u", 1, 0) == 0);
+	NEED(setxattr("/t/file", "trusted.vz", "t", 1, 0) == 0);
+	NEED(setxattr("/t/file", "system.posix_acl_access", acl, sizeof(acl), 0) == 0);
+	return NULL;
+}
+
+static const char *xattr_verify(void)
+{
+	unsigned char got[sizeof(acl)];
+	const char *bad = memfs_verify();
+
+	if (bad)
+		return bad;
+	NEED(getxattr("/t/file", "user.vz", got, 1) == 1);
+	NEED(getxattr("/t/file", "trusted.vz", got, 1) == 1);
+	NEED(getxattr("/t/file", "system.posix_acl_access", got, sizeof(got)) == sizeof(got));
+	return memcmp(got, acl, sizeof(acl)) == 0 ? NULL : "another ACL";
+}
+
 static const struct mini minis[] = {
 	{ "slaves", slaves_make, slaves_verify, 0 },
 	{ "opath", opath_make, opath_verify, 0 },
@@ -406,6 +476,8 @@ static const struct mini minis[] = {
 	{ "net", net_make, net_verify, CLONE_NEWNET },
 	{ "mdwe", mdwe_make, mdwe_verify, 0 },
 	{ "user", user_make, user_verify, 0 },
+	{ "xattr", xattr_make, xattr_verify, 0 },
+	{ "ramfs", ramfs_make, memfs_verify, 0 },
 };
 
 static void put(const char *path, const char *text)
