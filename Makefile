@@ -40,12 +40,12 @@ CLEAN :=
 # INSTALL_LATE is expanded only to install: what has to be asked for.
 put = $(foreach f,$(3),$(1)|$(f)|$(2)/$(notdir $(f)))
 include $(wildcard libvz/module.mk vzctl/module.mk templates/module.mk tests/module.mk man/module.mk \
-	criu-patches/module.mk)
+	criu-patches/module.mk kernel-patches/module.mk)
 
 # ---- flags: ours are appended, whatever the caller's are ----
 # Goals that only need make itself must work on a machine without compiler and libraries.
 USER_CFLAGS := $(CFLAGS)
-BARE_GOALS := deps demo bed criu help clean distclean
+BARE_GOALS := deps demo bed criu help clean distclean kernel kernel-check kernel-test
 ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
 CC_ID := $(shell { echo '$(CC) $(USER_CFLAGS) $(SAN)'; $(CC) --version; } 2>&1 | cksum | cut -d' ' -f1)
 # HARDEN_C, HARDEN_LD: what of tests/build/cc-features' list this compiler takes

@@ -18,7 +18,7 @@ tree_files() {
 # Files that are shell scripts by name or by their first line.
 shell_files() {
 	local f
-	for f in $(tree_files '*' tests templates vzctl libvz man .ci); do
+	for f in $(tree_files '*' tests templates vzctl libvz man kernel-patches .ci); do
 		case $f in
 		*.sh | *.bash | *.bats) echo "$f" ;;
 		*) if head -c 64 "$f" 2>/dev/null | head -n 1 | grep -qaE '^#!.*\b(bash|sh|dash)\b|^#!/usr/bin/env bats'; then echo "$f"; fi ;;

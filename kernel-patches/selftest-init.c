@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * First program of the machine that runs the kernel's selftests: makes the mounts they need, runs each program of
+ * /tests, whose TAP goes to the console, and adds two tests of its own: that the kernel's log tells of nothing wrong,
+ * and that no program ended badly. Static, alone in the initial file system, gone with the machine.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/klog.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const struct {
+	const char *dir, *type;
+} mounts[] = {
+	{ "/proc", "proc" },   { "/sys", "sysfs" },	      { "/dev", "devtmpfs" },
+	{ "/tmp", "tmpfs" },   { "/sys/fs/cgroup", "cgroup2" }, { "/dev/pts", "devpts" },
+	{ "/dev/shm", "tmpfs" },
+};
+
+/* Words of the log that a test must not provoke. */
+static const char *const splats[] = {
+	"BUG:", "WARNING:", "Oops", "general protection", "possible recursive locking", "possible circular locking",
+	"suspicious RCU usage", "INFO: task", "rcu_sched self-detected", "unreferenced object", "refcount_t:",
+};
+
+static void run(const char *name)
+{
+	char path[300];
+	int status = -1;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "/tests/%s", name);
+	printf("# %s\n", name);
+	pid = fork();
+	if (!pid) {
+		execl(path, path, NULL);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	/* a failed test is told by its own line; a program that died is not */
+	printf("1..1\n%s 1 - %s ended by itself\n", WIFEXITED(status) ? "ok" : "not ok", name);
+}
+
+static void check_log(void)
+{
+	static char log[1 << 20];
+	int len = klogctl(3, log, sizeof(log) - 1), bad = 0;
+	char *line, *save;
+	size_t i;
+
+	log[len < 0 ? 0 : len] = '\0';
+	for (line = strtok_r(log, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		for (i = 0; i < sizeof(splats) / sizeof(splats[0]); i++) {
+			if (!strstr(line, splats[i]))
+				continue;
+			printf("# %s\n", line);
+			bad++;
+		}
+	}
+	printf("1..1\n%s 1 - nothing wrong in the kernel's log\n", len < 0 || bad ? "not ok" : "ok");
+}
+
+int main(void)
+{
+	struct dirent **list;
+	size_t m;
+	int i, n;
+
+	for (m = 0; m < sizeof(mounts) / sizeof(mounts[0]); m++) {
+		mkdir(mounts[m].dir, 0755);
+		if (mount(mounts[m].type, mounts[m].dir, mounts[m].type, 0, NULL))
+			printf("# %s: cannot be mounted\n", mounts[m].dir);
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("\n@tests\n");
+	n = scandir("/tests", &list, NULL, alphasort);
+	for (i = 0; i < n; i++) {
+		if (list[i]->d_name[0] != '.')
+			run(list[i]->d_name);
+		fflush(stdout);
+	}
+	check_log();
+	printf("@end\n");
+	fflush(stdout);
+	sleep(1); /* the serial line is slow */
+	reboot(RB_AUTOBOOT);
+	return 0;
+}
