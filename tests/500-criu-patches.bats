@@ -59,6 +59,10 @@ criu_do() { # dump|restore ARG...
 
 dump_and_restore() {
 	criu_do dump -t "$init"
+	restore "$@"
+}
+
+restore() {
 	wait_until 10 gone "$init"
 	mount --bind "$root" "$root"
 	mounted=y
@@ -136,4 +140,29 @@ twice() {
 @test "criu: contents of ramfs" {
 	begin ramfs
 	twice
+}
+
+@test "criu: an external mount with a deleted source" {
+	echo outside >"$root.ext"
+	: >"$root/ext"
+	begin ext
+	rm "$root.ext"
+	with --external 'mnt[/ext]:ext'
+	criu_do dump -t "$init"
+	echo outside again >"$root.ext"
+	options=(--network-lock skip)
+	restore --external "mnt[ext]:$root.ext"
+	assert_file "$root.ext"
+}
+
+@test "criu: an external tty without a master" {
+	begin tty
+	with --external "$(<"$root/tty")"
+	criu_do dump -t "$init"
+	options=(--network-lock skip)
+	privileges=(python3 -c 'import os, sys
+master, slave = os.openpty()
+os.dup2(slave, 9)
+os.execvp(sys.argv[1], sys.argv[1:])')
+	restore --inherit-fd "fd[9]:$(<"$root/tty")"
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <pty.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -60,6 +61,15 @@ static const char *why(const char *cond)
 
 	snprintf(text, sizeof(text), "%s: %s", cond, strerror(errno));
 	return text;
+}
+
+static void put(const char *path, const char *text)
+{
+	int fd = open("/.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0 || close(fd) < 0 ||
+	    rename("/.new", path) < 0)
+		_exit(9);
 }
 
 /* A child that makes something and stays; 0 when it failed. */
@@ -467,6 +477,61 @@ static const char *xattr_verify(void)
 	return memcmp(got, acl, sizeof(acl)) == 0 ? NULL : "another ACL";
 }
 
+/* ---- a file of the outside, bound to /ext, and /ext in another mount namespace as well ---- */
+
+static pid_t ext_child;
+
+static bool ext_private(void)
+{
+	return unshare(CLONE_NEWNS) == 0;
+}
+
+static const char *ext_make(void)
+{
+	NEED((ext_child = stay(ext_private)) > 0);
+	return NULL;
+}
+
+static const char *ext_look(void)
+{
+	char text[16] = "";
+	int fd = open("/ext", O_RDONLY | O_CLOEXEC);
+
+	NEED(fd >= 0 && read(fd, text, sizeof(text) - 1) >= 0 && close(fd) == 0);
+	return strncmp(text, "outside", 7) == 0 ? NULL : "other contents";
+}
+
+static const char *ext_verify(void)
+{
+	const char *r = ext_look();
+
+	return r ? r : inside(ext_child, "mnt", ext_look);
+}
+
+/* ---- a terminal of the outside, whose other end is closed ---- */
+
+#define TTY 3
+
+static const char *tty_make(void)
+{
+	struct stat s;
+	char text[64];
+
+	NEED(fstat(TTY, &s) == 0);
+	snprintf(text, sizeof(text), "tty[%lx:%lx]", (unsigned long)s.st_rdev,
+		 (unsigned long)s.st_dev);
+	put("/tty", text);
+	return NULL;
+}
+
+static const char *tty_verify(void)
+{
+	struct stat s;
+
+	NEED(fstat(TTY, &s) == 0);
+	return S_ISCHR(s.st_mode) ? NULL : "no terminal";
+}
+
 static const struct mini minis[] = {
 	{ "slaves", slaves_make, slaves_verify, 0 },
 	{ "opath", opath_make, opath_verify, 0 },
@@ -478,27 +543,42 @@ static const struct mini minis[] = {
 	{ "user", user_make, user_verify, 0 },
 	{ "xattr", xattr_make, xattr_verify, 0 },
 	{ "ramfs", ramfs_make, memfs_verify, 0 },
+	{ "ext", ext_make, ext_verify, 0 },
+	{ "tty", tty_make, tty_verify, 0 },
 };
 
-static void put(const char *path, const char *text)
+/* What ext and tty have of the outside: where there is ROOT.ext, and a hung up terminal as descriptor 3. */
+static const char *keep_outside(const char *root)
 {
-	int fd = open("/.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	char ext[4096], target[4096];
+	int master, slave;
 
-	if (fd < 0 || write(fd, text, strlen(text)) < 0 || close(fd) < 0 ||
-	    rename("/.new", path) < 0)
-		_exit(9);
+	snprintf(ext, sizeof(ext), "%s.ext", root);
+	snprintf(target, sizeof(target), "%s/ext", root);
+	if (access(ext, F_OK) == 0)
+		NEED(mount(ext, target, NULL, MS_BIND, NULL) == 0);
+	NEED(openpty(&master, &slave, NULL, NULL, NULL) == 0 && dup2(slave, 100) == 100);
+	return NULL;
 }
 
-static const char *enter(const char *root)
+static const char *enter(const char *root, bool keep_tty)
 {
+	const char *bad;
+
 	NEED(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 	NEED(mount(root, root, NULL, MS_BIND, NULL) == 0 && chdir(root) == 0);
+	bad = keep_outside(root);
+	if (bad)
+		return bad;
 	NEED(syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 &&
 	     chdir("/") == 0);
 	NEED(mount("proc", "/proc", "proc", 0, NULL) == 0);
-	NEED(syscall(SYS_close_range, 0, ~0U, 0) == 0);
+	NEED(syscall(SYS_close_range, 0, 99, 0) == 0);
 	for (int i = 0; i < 3; i++)
 		NEED(open("/null", O_RDWR | O_CREAT, 0600) == i);
+	if (keep_tty)
+		NEED(dup2(100, TTY) == TTY);
+	NEED(syscall(SYS_close_range, keep_tty ? TTY + 1 : TTY, ~0U, 0) == 0);
 	NEED(setsid() == 1);
 	return NULL;
 }
@@ -506,7 +586,7 @@ static const char *enter(const char *root)
 /* From here on the program is the one in ROOT. */
 static void become_init(const char *root, char *name)
 {
-	const char *bad = enter(root);
+	const char *bad = enter(root, strcmp(name, "tty") == 0);
 
 	if (!bad) {
 		execl("/mini", "init", "init", name, NULL);
