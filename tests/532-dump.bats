@@ -14,7 +14,7 @@ setup() {
 }
 
 teardown() {
-	rm -rf "/vz/dump/Dump.$(ctid)" "/vz/dump/Dump.$(ctid 1)" /vz/otherdump
+	rm -rf "/vz/dump/Dump.$(ctid)" "/vz/dump/Dump.$(ctid 1)" /vz/otherdump /vz/otherdump.real
 	[ ! -e /etc/vz/keys.orig ] || { rm -rf /etc/vz/keys && mv /etc/vz/keys.orig /etc/vz/keys; }
 	node_teardown
 	mv /etc/vz/vz.conf.orig /etc/vz/vz.conf
@@ -213,6 +213,19 @@ to_pipe() { rm "$dump/img/inventory.img" && mkfifo -m 600 "$dump/img/inventory.i
 	is_alive "$(ctid 1)"
 }
 
+@test "a dump that outlived its container is not the next one's" {
+	suspended "$id"
+	cp -a "$dump" "$BATS_TEST_TMPDIR/whole"
+	vz destroy "$id"
+	cp -a "$BATS_TEST_TMPDIR/whole" "$dump"
+	ve_status "$id" "deleted unmounted down"
+	ve_create "$id"
+	ve_status "$id" "exist unmounted down"
+	vz start "$id"
+	refute_match "Restoring"
+	is_afresh "$id"
+}
+
 @test "start with a dump that cannot be restored: a warning, a fresh start, no dump" {
 	suspended "$id"
 	flip img/inventory.img 0
@@ -236,6 +249,12 @@ to_pipe() { rm "$dump/img/inventory.img" && mkfifo -m 600 "$dump/img/inventory.i
 	vz chkpnt "$id"
 	assert_file "/vz/otherdump/Dump.$id/manifest.sig"
 	ve_status "$id" "exist unmounted down suspended"
+	# by way of a link, as where /vz is one to a larger disk
+	mv /vz/otherdump /vz/otherdump.real
+	ln -s otherdump.real /vz/otherdump
+	vz start "$id"
+	is_alive "$id"
+	vz chkpnt "$id" --json
 	vz start "$id"
 	is_alive "$id"
 }
@@ -257,11 +276,10 @@ to_pipe() { rm "$dump/img/inventory.img" && mkfifo -m 600 "$dump/img/inventory.i
 	is_alive "$id"
 }
 
-@test "chkpnt killed when the container was dead already: the next command completes it" {
+@test "chkpnt killed when the container was dead already: the monitor or the next command completes it" {
 	started "$id"
 	cmd 137 env VZ_FAULT=chkpnt:publish vzctl chkpnt "$id"
-	vz stop "$id"
-	ve_status "$id" "exist unmounted down suspended"
+	wait_until 20 ve_is "$id" "exist unmounted down suspended"
 	vz start "$id"
 	is_alive "$id"
 }

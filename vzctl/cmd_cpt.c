@@ -17,7 +17,7 @@ enum { DUMPFILE, TIMES, JSON, SUB_FIRST = 10, SUBS = 4, SUB_CHECK = SUB_FIRST + 
 	{ .name = "dumpfile", .arg = "dir",                                                    \
 	  .help = "directory of the dump (default: DUMPDIR/Dump.<ctid>)" },                    \
 	{ .name = "times", .help = "print how long each phase took" },                         \
-	{ .name = "json", .help = "the same as JSON, in microseconds" },                       \
+	{ .name = "json", .letter = 'j', .help = "the same as JSON, in microseconds" },        \
 	{ .name = "skip_arpdetect", .alias = { "skip-arpdetect" },                             \
 	  .help = "accepted, without effect" },                                                \
 	{ .name = "flags", .arg = "caps", .help = "accepted, without effect" },                \

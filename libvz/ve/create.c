@@ -300,6 +300,9 @@ int ve_create(struct ve *ve, const char *ostemplate, const char *config,
 		r = forget_killed(ve, e);
 	if (r >= 0)
 		r = make_config_locked(ve, ostemplate, config, ch, &new_conf, e);
+	/* of somebody who had this number before: not to be found by this one's first start */
+	if (r >= 0)
+		ve_drop_dump(ve);
 	if (r >= 0)
 		r = make_area(ve, &m, e);
 	fault_point("create", "done");
