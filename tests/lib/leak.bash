@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What a node has that a VE's life makes and its end must take away, as sorted lines "kind thing".
-# Not counted: templates' store, the host's lock and the directory of all VEs' cgroups (made once, meant to stay) and the tests' own processes:
+# Not counted: templates' store, the host's lock, CRIU's cache of kernel features and the directory of all VEs' cgroups (made once, meant to stay) and the tests' own processes:
 # descendants of bats. What a test means to leave running has another parent by then.
 
 leak_state() {
@@ -21,8 +21,9 @@ leak_state() {
 			for (i = 1; i <= NR; i++) mine[pid[i]] = what[i] ~ /bats/
 			for (i = 1; i <= NR; i++) if (!tests(pid[i]) && what[i] !~ /^ *\[kworker/) print "process" what[i]
 		}'
-	find /etc/vz/conf /etc/vz/names /vz/private /vz/root /vz/lock /run/vz -mindepth 1 -maxdepth 1 \
-		! -name '*.conf-sample' ! -name '0.conf' ! -name '*.destroyed' ! -name 'seccomp*' ! -name 'cache' ! -name vz.lck 2>/dev/null | sed 's/^/file /'
+	find /etc/vz/conf /etc/vz/names /vz/private /vz/root /vz/lock /vz/dump /run/vz -mindepth 1 -maxdepth 1 \
+		! -name '*.conf-sample' ! -name '0.conf' ! -name '*.destroyed' ! -name 'seccomp*' ! -name 'cache' ! -name vz.lck \
+		! -name criu.kdat 2>/dev/null | sed 's/^/file /'
 }
 
 leak_baseline() { leak_state | sort >"$1"; } # FILE
