@@ -99,11 +99,21 @@ tree_base() {
 	fi
 }
 
-# tree_apply PATCH...: the tree with these. git am takes no fuzz.
+# tree_apply PATCH...: the tree with these. git am takes no fuzz. A file that is as it was keeps its time, so that
+# make builds what really changed.
 tree_apply() {
+	local paths was time hash path
+	mapfile -t paths < <(tree_git ls-files 2>/dev/null)
+	was=$(cd "$tree" && for path in "${paths[@]}"; do
+		[ ! -f "$path" ] || printf '%s %s\n' "$(stat -c %Y "$path")" "$(sha256sum "$path")"
+	done)
 	tree_base "$@"
 	[ $# -eq 0 ] || (cd "$KP/$LINE" && tree_git am -q --committer-date-is-author-date "${@/#/$PWD/}") ||
 		die "the series does not apply to $PACKAGE $(source_version); its state is in $tree"
+	while read -r time hash path; do
+		[ ! -f "$tree/$path" ] || [ "$(sha256sum <"$tree/$path")" != "$hash  -" ] ||
+			touch -d "@$time" "$tree/$path"
+	done <<<"$was"
 }
 
 # --- configuration and build ---
