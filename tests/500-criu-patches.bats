@@ -35,8 +35,9 @@ gone() { ! kill -0 "$1"; }
 # there FILE: the container has written it
 there() { [ -s "$root/$1" ]; }
 
-begin() { # CASE
-	init=$("$VZ_TEST_WORKLOADS/criu_mini" "$root" "$1" 3>&-)
+# begin CASE [PROGRAM ARG...]: PROGRAM, if any, executes what follows
+begin() {
+	init=$("${@:2}" "$VZ_TEST_WORKLOADS/criu_mini" "$root" "$1" 3>&-)
 	wait_until 10 there state
 	assert_eq "$(<"$root/state")" ready "state of the container"
 	verify
@@ -109,9 +110,8 @@ twice() {
 	HOOK
 	chmod +x "$BATS_TEST_TMPDIR/hook"
 	with --manage-cgroups=ignore
-	init=$(sh -c 'echo $$ >"$1/cgroup.procs"; exec "$2" "$3" cgns' sh "$cgroup" "$VZ_TEST_WORKLOADS/criu_mini" "$root" 3>&-)
-	wait_until 10 there state
-	verify
+	# shellcheck disable=SC2016 # expanded there
+	begin cgns sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$cgroup"
 	dump_and_restore --action-script "$BATS_TEST_TMPDIR/hook"
 }
 
