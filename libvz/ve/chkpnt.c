@@ -25,7 +25,7 @@ struct chkpnt {
 	struct ve_state state;
 	struct cpt_journal journal;
 	struct cr_dump_out out;
-	char *criu, *freeze_cgroup, *keys, *net_settings;
+	char *criu, *freeze_cgroup, *keys, *net_settings, *tree;
 	bool patched;
 	bool killing; /* sealed: what CRIU does from here on cannot be undone */
 };
@@ -121,11 +121,14 @@ static int thaw(const struct ve *ve, struct vz_error *e)
 
 static int save(struct chkpnt *c, struct vz_error *e)
 {
-	const struct save s = {
-		.ve = c->op.ve, .state = &c->state, .out = &c->out, .net_settings = c->net_settings
-	};
+	const struct save s = { .ve = c->op.ve,
+				.state = &c->state,
+				.out = &c->out,
+				.net_settings = c->net_settings,
+				.ret_tree = &c->tree };
+	int r = saved_write(&s, e);
 
-	return saved_write(&s, e);
+	return r < 0 ? r : saved_freeze_parts(c->op.ve, c->tree, false, e);
 }
 
 /* ---- CRIU ---- */
@@ -267,6 +270,8 @@ static void roll_back(struct chkpnt *c, struct vz_error *e)
 	int r;
 
 	IGNORE(cr_dump_discard(c->op.path, NULL));
+	if (c->tree)
+		IGNORE(saved_freeze_parts(ve, c->tree, true, NULL));
 	if (c->journal.keep) {
 		c->journal.what = CPT_SUSPENDED;
 		r = journal_write(ve, &c->journal, &own);
@@ -357,6 +362,7 @@ static int dump_only(struct chkpnt *c, struct vz_error *e)
 	if (r < 0)
 		return r;
 	r = cr_dump_publish(c->op.path, e);
+	IGNORE(saved_freeze_parts(c->op.ve, c->tree, true, NULL));
 	c->journal.what = CPT_SUSPENDED;
 	c->journal.infected = false;
 	return RET_GATHER(r, journal_write(c->op.ve, &c->journal, r < 0 ? NULL : e));
@@ -438,6 +444,7 @@ int ve_chkpnt(struct ve *ve, const struct vz_cpt *opts, struct vz_error *e)
 	free(c.criu);
 	free(c.freeze_cgroup);
 	free(c.net_settings);
+	free(c.tree);
 	free(c.keys);
 	cpt_op_done(&c.op);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -42,15 +42,15 @@ static int put_cgroups(const struct save *s, struct vz_error *e)
 {
 	const struct ve_config *c = &s->ve->conf;
 	_cleanup_close_ int cg = ve_cg_open(s->ve);
-	_cleanup_free_ char *tree = NULL, *tasks = NULL, *cpus = NULL;
+	_cleanup_free_ char *tasks = NULL, *cpus = NULL;
 	_cleanup_pids_ struct os_pids pids = { 0 };
 	int r;
 
 	if (cg < 0)
 		return vz_fail(e, cg, "open the container's cgroup");
-	r = cg_tree_save(cg, c->uid_base, c->gid_base, &tree, &pids, e);
+	r = cg_tree_save(cg, c->uid_base, c->gid_base, s->ret_tree, &pids, e);
 	if (r >= 0)
-		r = cr_dump_put(s->out, "cgroup", tree, strlen(tree), e);
+		r = cr_dump_put(s->out, "cgroup", *s->ret_tree, strlen(*s->ret_tree), e);
 	if (r < 0)
 		return r;
 	/* without the controller nobody is confined: NULL */
@@ -190,6 +190,15 @@ int saved_write(const struct save *s, struct vz_error *e)
 	if (r >= 0)
 		r = put_console(s, e);
 	return r;
+}
+
+int saved_freeze_parts(const struct ve *ve, const char *tree, bool frozen, struct vz_error *e)
+{
+	_cleanup_close_ int cg = ve_cg_open(ve);
+
+	if (cg < 0)
+		return vz_fail(e, cg, "open the container's cgroup");
+	return cg_tree_freeze(cg, tree, frozen, e);
 }
 
 /* ---- at a restore ---- */

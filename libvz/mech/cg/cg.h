@@ -107,6 +107,11 @@ struct cg_tree;
  */
 int cg_tree_save(int cgfd, uid_t uid, gid_t gid, char **ret_text, struct os_pids *pids,
 		 struct vz_error *e) _must_check_;
+/*
+ * What the VE itself had frozen within its tree, let go (while CTID/ve as a whole stays frozen), or frozen again:
+ * CRIU has every process of the tree run code of its own.
+ */
+int cg_tree_freeze(int cgfd, const char *text, bool frozen, struct vz_error *e) _must_check_;
 /* Read such a text; whatever it says, only what is beneath CTID/ve will ever be touched. -EBADMSG */
 int cg_tree_parse(const char *text, struct cg_tree **ret, struct vz_error *e) _must_check_;
 struct cg_tree *cg_tree_free(struct cg_tree *t);

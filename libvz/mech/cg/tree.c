@@ -19,6 +19,8 @@
 #include "mech/cg/priv.h"
 #include "os/cgfs.h"
 
+#define FREEZE "cgroup.freeze"
+
 struct build {
 	const struct cg_tree *t;
 	int ve;
@@ -243,7 +245,7 @@ static void set_limits(const struct cg_tree *t, int ve, bool freeze, const struc
 			const struct tree_line *s = &t->v[k];
 			int r;
 
-			if (s->kind != TREE_SET || (strcmp(s->a, "cgroup.freeze") == 0) != freeze)
+			if (s->kind != TREE_SET || (strcmp(s->a, FREEZE) == 0) != freeze)
 				continue;
 			if (fd < 0)
 				fd = cgfs_opendir(ve, t->v[i].a);
@@ -332,6 +334,31 @@ static int leave_restore_dir(const struct cg_tree *t, int ve, const struct logge
 		r = move(to, "cgroup.procs", rest.v[i].pid);
 	}
 	return r < 0 ? r : cgfs_remove(ve, RESTORE_DIR);
+}
+
+int cg_tree_freeze(int cgfd, const char *text, bool frozen, struct vz_error *e)
+{
+	_cleanup_close_ int ve = cg_open_ve(cgfd, e);
+	struct cg_tree *t = NULL;
+	int r = ve < 0 ? ve : cg_tree_parse(text, &t, e);
+
+	for (size_t i = 0; r >= 0 && i < t->n; i++) {
+		const char *dir = t->v[i].kind == TREE_DIR ? t->v[i].a : NULL;
+
+		for (size_t k = i + 1, end = tree_next(t, i); dir && r >= 0 && k < end; k++) {
+			_cleanup_close_ int fd = -EBADF;
+
+			if (t->v[k].kind != TREE_SET || strcmp(t->v[k].a, FREEZE) != 0)
+				continue;
+			fd = cgfs_opendir(ve, dir);
+			r = fd < 0 ? fd : os_write_file_at(fd, FREEZE, frozen ? "1" : "0");
+			if (r < 0)
+				(void)vz_fail(e, r, "%s cgroup '%s' of the container",
+					      frozen ? "freeze" : "thaw", dir);
+		}
+	}
+	cg_tree_free(t);
+	return r < 0 ? r : 0;
 }
 
 int cg_tree_fill(const struct cg_tree *t, int cgfd, const struct logger *l, struct vz_error *e)
