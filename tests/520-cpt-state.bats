@@ -112,7 +112,7 @@ cgroups() {
 # What CRIU itself does not keep of a thread; nice and policy, which it does
 threads() {
 	vzctl exec "$CT" 'for p in $(pgrep -x "sleep|systemd|sshd|cron|dbus-daemon|systemd-journal"); do
-			echo "$p $(taskset -p $p) $(ionice -p $p) $(cat /proc/$p/timerslack_ns /proc/$p/coredump_filter)" \
+			echo $p $(taskset -p $p) $(ionice -p $p) $(cat /proc/$p/timerslack_ns /proc/$p/coredump_filter) \
 				$(chrt -p $p) $(ps -o ni= -p $p)
 		done' 3>&-
 }
