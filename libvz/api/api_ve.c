@@ -172,8 +172,8 @@ static int start_locked(struct vz_ve *v, unsigned int flags, int lock, struct vz
 {
 	int r = ve_start_any(&v->ve, start_flags(flags), lock, e);
 
-	if (r < 0)
-		return r;
+	if (r != 0) /* failed, or restored */
+		return r < 0 ? r : 0;
 	log_info(v->ve.log, flags & VZ_WAIT ? "Container start in progress, waiting ..."
 					    : "Container start in progress...");
 	return 0;

@@ -56,13 +56,14 @@ int ve_start_any(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error
 	if (ve_is_suspended(ve) && (!ve->conf.disabled || flags & START_FORCE)) {
 		r = ve_restore(ve, &opts, lock_fd, &why);
 		if (r >= 0)
-			return 0;
+			return 1;
 		log_warn(ve->log, "%s; the container is started afresh", why.text);
 	}
 	r = ve_start(ve, flags, lock_fd, e);
-	if (r >= 0)
-		ve_drop_dump(ve);
-	return r;
+	if (r < 0)
+		return r;
+	ve_drop_dump(ve);
+	return 0;
 }
 
 int ve_wake(struct ve *ve, struct vz_error *e)

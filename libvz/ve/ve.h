@@ -152,7 +152,7 @@ void ve_drop_dump(const struct ve *ve);
 /* -EBUSY with VZ_EXIT_RUNNING where the VE is suspended: what would change files under the dump. */
 int ve_refuse_suspended(const struct ve *ve, const char *what, struct vz_error *e) _must_check_;
 
-/* The start that users mean: from the dump where there is one, else, or where that fails, afresh. As ve_start(). */
+/* The start that users mean: 1 from the dump where there is one; where there is none or that fails 0, afresh. */
 int ve_start_any(struct ve *ve, unsigned int flags, int lock_fd, struct vz_error *e) _must_check_;
 /* A running VE that was frozen on purpose (chkpnt --suspend) runs on. */
 int ve_wake(struct ve *ve, struct vz_error *e) _must_check_;
