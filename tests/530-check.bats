@@ -33,7 +33,7 @@ found() {
 	local name=$1 probe=${1%%.*} pid line
 	case $probe in
 	fuse-open) return ;; # not a row: see below
-	uts-namespace) [ ! -x /usr/libexec/vz/vz-criu ] || return 0 ;; # which can
+	uts-namespace | ramfs) [ ! -x /usr/libexec/vz/vz-criu ] || return 0 ;; # which can
 	keys | network-device) # not of one process
 		assert_match "$(severity "$probe"): the container (keeps a key|has the network device cpt-vx)[^:]*: "
 		return

@@ -11,7 +11,7 @@ int ve_check(const struct ve *ve, bool quick, struct cr_findings *ret, struct vz
 	struct cr_target t = { .ghost_limit = CR_GHOST_LIMIT,
 			       .uid_base = ve->conf.uid_base,
 			       .uid_count = VE_IDS,
-			       .nested_uts = os_exists(VZ_LIBEXECDIR "/vz-criu"),
+			       .patched = os_exists(VZ_LIBEXECDIR "/vz-criu"),
 			       .quick = quick };
 	struct ve_state s;
 	int r;

@@ -72,7 +72,7 @@ static int report_mount(struct check *c, const struct mount_line *m, const struc
 	_cleanup_free_ char *both = NULL;
 
 	/* what the container's root is on, it may bind elsewhere */
-	if (row == ROW_COUNT || m->dev == c->root_dev)
+	if (row == ROW_COUNT || m->dev == c->root_dev || (row == ROW_MNT_RAMFS && c->t->patched))
 		return 0;
 	if (str_fmt(&both, "%s on %s", m->type, m->at) < 0)
 		return -ENOMEM;

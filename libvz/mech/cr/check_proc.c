@@ -35,7 +35,7 @@ static int probe_namespaces(struct check *c, const struct check_proc *p)
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(kinds); i++) {
-		if (kinds[i].row == ROW_NS_UTS && c->t->nested_uts)
+		if (kinds[i].row == ROW_NS_UTS && c->t->patched)
 			continue;
 		if (check_ns(c->t->init, kinds[i].name, &ve) < 0 ||
 		    check_ns(p->pid, kinds[i].name, &own) < 0 || ve == own)
