@@ -162,9 +162,12 @@ static char *save(const struct ve *v)
 static void test_cycle(void)
 {
 	struct ve v = ve_new();
-	_cleanup_free_ char *before = save(&v), *first = NULL, *fresh = NULL, *second = NULL;
+	_cleanup_free_ char *before = save(&v), *first = NULL, *fresh = NULL, *second = NULL,
+			    *pinned = NULL;
 
 	ok_str(before, HEAD, "nothing to write of defaults");
+	ok(cr_tasks_save(&v.pids, "0\n", &pinned, E) == 0 && strstr(pinned, "thread 1 cpus="),
+	   "but where they may use more CPUs than the cgroup has: %s", err.text);
 	furnish(&v);
 	first = save(&v);
 	ok_str(first,

@@ -187,18 +187,20 @@ static int save_thread(pid_t pid, pid_t tid, void *data)
 	return r == -ESRCH ? 0 : r;
 }
 
+/* list: as a file of the kernel's has it, with or without its newline */
 static int usual_cpus(const char *list, struct cpus *ret)
 {
-	_cleanup_free_ char *online = NULL;
-	int r;
+	_cleanup_free_ char *text = NULL;
+	int r = 0;
 
-	if (list && *list)
-		return cpus_parse(list, ret);
-	r = os_read_file_at(AT_FDCWD, "/sys/devices/system/cpu/online", 4096, &online, NULL);
+	if (list && *list && *list != '\n')
+		r = str_set(&text, list);
+	else
+		r = os_read_file_at(AT_FDCWD, "/sys/devices/system/cpu/online", 4096, &text, NULL);
 	if (r < 0)
 		return r;
-	online[strcspn(online, "\n")] = '\0';
-	return cpus_parse(online, ret);
+	text[strcspn(text, "\n")] = '\0';
+	return cpus_parse(text, ret);
 }
 
 int cr_tasks_save(const struct os_pids *pids, const char *cpus, char **ret_text, struct vz_error *e)
