@@ -49,6 +49,7 @@ is_afresh() { vz 1 exec2 "$1" "grep -q 4711 /proc/$pid/cmdline 2>/dev/null || ex
 	assert_eq "$(jq -r '.[0].status' <<<"$output")" suspended
 	cmd 0 stat -c '%a %U' "$dump" "$dump/manifest" /etc/vz/keys /etc/vz/keys/node.key
 	assert_eq "${lines[*]}" "700 root 600 root 700 root 600 root"
+	cmd 0 grep -E '^criu [0-9.]+' "$dump/manifest"
 	vz start "$id"
 	ve_status "$id" "exist mounted running"
 	refute_file "$dump"

@@ -15,8 +15,6 @@
 #include "os/os.h"
 #include "os/probe.h"
 
-#define CRIU_TIMEOUT_MS 10000
-
 struct probe {
 	const struct vz *vz;
 	const char *arg; /* of the row */
@@ -136,40 +134,23 @@ static int probe_overlay(struct probe *p)
 	return r;
 }
 
-/* "Version: 4.2.1" */
-static char *criu_version(const char *path)
-{
-	char *const argv[] = { (char *)(uintptr_t)path, (char *)"--version", NULL };
-	const struct os_exec_opts o = { .timeout_ms = CRIU_TIMEOUT_MS };
-	static const char word[] = "Version: ";
-	_cleanup_free_ char *out = NULL;
-	char *at;
-
-	if (os_exec(argv, &o, &out) != 0 || !out)
-		return NULL;
-	at = strstr(out, word);
-	if (!at)
-		return NULL;
-	at += sizeof(word) - 1;
-	return strndup(at, strcspn(at, " \n"));
-}
-
 static int probe_criu(struct probe *p)
 {
-	_cleanup_free_ char *path = NULL, *version = NULL;
-	bool ours = false;
+	_cleanup_free_ char *path = NULL;
+	char version[32];
+	bool runs, ours = false;
 	int r = cr_find_program(&path, &ours, NULL);
 
 	if (r == -ENOENT)
 		return VZ_FEATURE_NO;
 	if (r < 0)
 		return r;
-	version = criu_version(path);
-	r = str_fmt(&p->detail, "%s %s%s", path, version ? version : "that does not run",
+	runs = cr_version(path, version, sizeof(version)) >= 0;
+	r = str_fmt(&p->detail, "%s %s%s", path, runs ? version : "that does not run",
 		    ours ? " with vz's patches" : " of the system");
 	if (r < 0)
 		return r;
-	return !version ? VZ_FEATURE_NO : ours ? VZ_FEATURE_YES : VZ_FEATURE_PARTLY;
+	return !runs ? VZ_FEATURE_NO : ours ? VZ_FEATURE_YES : VZ_FEATURE_PARTLY;
 }
 
 #define LIMIT(name) "refused (or with CGROUP_MISSING=warn not enforced): " name

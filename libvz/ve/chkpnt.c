@@ -25,7 +25,8 @@ struct chkpnt {
 	struct ve_state state;
 	struct cpt_journal journal;
 	struct cr_dump_out out;
-	char *criu, *freeze_cgroup, *keys, *net_settings, *tree;
+	char *criu, *freeze_cgroup, *net_settings, *tree;
+	char version[32]; /* of CRIU */
 	bool patched;
 	bool killing; /* sealed: what CRIU does from here on cannot be undone */
 };
@@ -72,11 +73,6 @@ void cpt_phase(struct cpt_op *op, const char *name)
 
 	cpt_time(op, name, now - op->last);
 	op->last = now;
-}
-
-int cpt_keys(const struct ve *ve, char **ret)
-{
-	return str_set(ret, ve->host->keysdir);
 }
 
 int cpt_freeze(const struct ve *ve, bool frozen, struct vz_error *e)
@@ -149,13 +145,13 @@ static int seal(struct chkpnt *c, struct vz_error *e)
 	struct cr_dump_info info = { .ctid = ve->id,
 				     .uid_base = ve->conf.uid_base,
 				     .gid_base = ve->conf.gid_base,
-				     .criu = "",
 				     .features = CPT_FEATURES };
 	int r;
 
+	memcpy(info.criu, c->version, sizeof(c->version));
 	cpt_phase(&c->op, "criu");
 	fault_point("chkpnt", "seal");
-	r = cr_dump_seal(&c->out, &info, c->keys, e);
+	r = cr_dump_seal(&c->out, &info, ve->host->keysdir, e);
 	cpt_time(&c->op, "seal.digest", c->out.digest_us);
 	cpt_time(&c->op, "seal.sign", c->out.sign_us);
 	cpt_time(&c->op, "seal.sync", c->out.sync_us);
@@ -239,11 +235,12 @@ static int begin(struct chkpnt *c, struct vz_error *e)
 	char node[CR_NODE_ID_SIZE];
 	int r = cr_find_program(&c->criu, &c->patched, e);
 
+	/* for whoever wonders later; not knowing it is no reason to fail */
 	if (r >= 0)
-		r = cpt_keys(ve, &c->keys);
+		IGNORE(cr_version(c->criu, c->version, sizeof(c->version)));
 	/* made at first need, which is not to be while the VE waits */
 	if (r >= 0)
-		r = cr_key_node(c->keys, node, e);
+		r = cr_key_node(ve->host->keysdir, node, e);
 	if (r >= 0)
 		r = str_fmt(&c->freeze_cgroup, "%s/%u/ve", c->state.cgroot, ve->id);
 	if (r >= 0)
@@ -445,7 +442,6 @@ int ve_chkpnt(struct ve *ve, const struct vz_cpt *opts, struct vz_error *e)
 	free(c.freeze_cgroup);
 	free(c.net_settings);
 	free(c.tree);
-	free(c.keys);
 	cpt_op_done(&c.op);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return e && e->exit ? r : vz_wrap_exit(e, r, VZ_EXIT_CHKPNT, "Checkpointing failed");

@@ -30,9 +30,6 @@ void cpt_phase(struct cpt_op *op, const char *name);
 /* A phase that somebody else measured. */
 void cpt_time(const struct cpt_op *op, const char *name, uint64_t us);
 
-/* Where the node's keys are; caller frees. */
-int cpt_keys(const struct ve *ve, char **ret) _must_check_;
-
 /* ---- journal.c ---- */
 enum cpt_what {
 	CPT_NONE,

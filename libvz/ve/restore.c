@@ -35,19 +35,15 @@ static int verify_up(void *p, struct vz_error *e)
 	struct start_op *op = p;
 	struct restore *rs = op->restore;
 	const struct ve *ve = op->ve;
-	_cleanup_free_ char *keys = NULL;
 	struct cr_dump_want want = { .ctid = ve->id,
 				     .uid_base = ve->conf.uid_base,
 				     .gid_base = ve->conf.gid_base,
+				     .keys = ve->host->keysdir,
 				     .features = known };
 	int r = cr_find_program(&rs->criu, &rs->patched, e);
 
 	if (r < 0)
 		return r;
-	r = cpt_keys(ve, &keys);
-	want.keys = keys;
-	if (r < 0)
-		return vz_fail(e, r, "name the keys");
 	r = cr_dump_open(&rs->dump, rs->op.path, &want, e);
 	if (r < 0)
 		return r;
@@ -209,6 +205,16 @@ static int make_sources(struct restore *rs, struct vz_error *e)
 	return mnt_external_sources(&s, e);
 }
 
+/* What a failure may come from. */
+static void tell_versions(const struct restore *rs, int r, struct vz_error *e)
+{
+	char now[32];
+
+	if (rs->dump.info.criu[0] && cr_version(rs->criu, now, sizeof(now)) >= 0 &&
+	    !str_eq(now, rs->dump.info.criu))
+		(void)vz_wrap(e, r, "CRIU %s with a dump of CRIU %s", now, rs->dump.info.criu);
+}
+
 static int run_criu(struct restore *rs, int mntns, struct vz_error *e)
 {
 	static char *const enable_fs[] = { (char *)"ramfs", (char *)"hugetlbfs", NULL };
@@ -241,6 +247,8 @@ static int run_criu(struct restore *rs, int mntns, struct vz_error *e)
 	cpt_phase(&rs->op, "resume");
 	cpt_time(&rs->op, "criu.forking", stats.forking_us);
 	cpt_time(&rs->op, "criu.restore", stats.restore_us);
+	if (r < 0)
+		tell_versions(rs, r, e);
 	if (r >= 0 && pid != op->spawn.init)
 		r = vz_fail(e, -EPROTO, "CRIU restored process %d as init, not %d", pid,
 			    op->spawn.init);

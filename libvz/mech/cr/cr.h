@@ -19,6 +19,8 @@
 
 /* The program: ours (with patches, in libexecdir), else the system's. -ENOENT: neither. */
 int cr_find_program(char **ret, bool *ret_patched, struct vz_error *e) _must_check_;
+/* "4.2.1"; -ENOEXEC: it does not run, or says nothing of it. */
+int cr_version(const char *program, char *buf, size_t size) _must_check_;
 
 /*
  * Called with CRIU's name of the point ("setup-namespaces", "pre-resume", ...) and the pid of the root task where
