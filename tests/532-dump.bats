@@ -281,7 +281,8 @@ to_pipe() { rm "$dump/img/inventory.img" && mkfifo -m 600 "$dump/img/inventory.i
 	started "$id"
 	cmd 137 env VZ_FAULT=chkpnt:publish vzctl chkpnt "$id"
 	wait_until 20 ve_is "$id" "exist unmounted down suspended"
-	vz start "$id"
+	# the monitor may have the lock still
+	wait_until 20 vzctl start "$id"
 	is_alive "$id"
 }
 
