@@ -16,9 +16,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <time.h>
-
-#define FREEZE_MS 10000
 
 struct chkpnt {
 	struct cpt_op op;
@@ -26,64 +23,12 @@ struct chkpnt {
 	struct cpt_journal journal;
 	struct cr_dump_out out;
 	char *criu, *freeze_cgroup, *net_settings, *tree;
+	char *log;	  /* CRIU's, where it stays after a failure */
 	char version[32]; /* of CRIU */
+	struct saver saver;
 	bool patched;
 	bool killing; /* sealed: what CRIU does from here on cannot be undone */
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-int cpt_op_init(struct cpt_op *op, struct ve *ve, const struct vz_cpt *opts, struct vz_error *e)
-{
-	int r;
-
-	*op = (struct cpt_op){ .ve = ve,
-			       .opts = opts,
-			       .last = now_us(),
-			       .time = opts->time,
-			       .time_data = opts->time_data };
-	if (opts->dumpfile)
-		r = str_set(&op->path, opts->dumpfile);
-	else
-		r = str_fmt(&op->path, "%s/Dump.%u", ve->host->dumpdir, ve->id);
-	return r < 0 ? vz_fail(e, r, "name the dump") : 0;
-}
-
-void cpt_op_done(struct cpt_op *op)
-{
-	free(op->path);
-	op->path = NULL;
-}
-
-void cpt_time(const struct cpt_op *op, const char *name, uint64_t us)
-{
-	if (op->time)
-		op->time(op->time_data, name, us);
-}
-
-void cpt_phase(struct cpt_op *op, const char *name)
-{
-	uint64_t now = now_us();
-
-	cpt_time(op, name, now - op->last);
-	op->last = now;
-}
-
-int cpt_freeze(const struct ve *ve, bool frozen, struct vz_error *e)
-{
-	_cleanup_close_ int cg = ve_cg_open(ve);
-	_cleanup_close_ int inner = cg < 0 ? cg : cg_open_ve(cg, e);
-
-	if (cg < 0)
-		return vz_fail(e, cg, "open the container's cgroup");
-	return inner < 0 ? inner : cg_freeze(inner, frozen, FREEZE_MS, e);
-}
 
 /* ---- suspend and resume in memory ---- */
 
@@ -115,6 +60,7 @@ static int thaw(const struct ve *ve, struct vz_error *e)
 
 /* ---- what CRIU does not save ---- */
 
+/* The cgroups at once, as CRIU needs the parts thawed that the VE has frozen itself; the rest beside CRIU. */
 static int save(struct chkpnt *c, struct vz_error *e)
 {
 	const struct save s = { .ve = c->op.ve,
@@ -122,9 +68,11 @@ static int save(struct chkpnt *c, struct vz_error *e)
 				.out = &c->out,
 				.net_settings = c->net_settings,
 				.ret_tree = &c->tree };
-	int r = saved_write(&s, e);
+	int r = saved_write_cgroups(&s, e);
 
-	return r < 0 ? r : saved_freeze_parts(c->op.ve, c->tree, false, e);
+	if (r >= 0)
+		r = saved_freeze_parts(c->op.ve, c->tree, false, e);
+	return r < 0 ? r : saver_start(&c->saver, &s, e);
 }
 
 /* ---- CRIU ---- */
@@ -150,6 +98,10 @@ static int seal(struct chkpnt *c, struct vz_error *e)
 
 	memcpy(info.criu, c->version, sizeof(c->version));
 	cpt_phase(&c->op, "criu");
+	r = saver_end(&c->saver, e);
+	cpt_phase(&c->op, "saved");
+	if (r < 0)
+		return r;
 	fault_point("chkpnt", "seal");
 	r = cr_dump_seal(&c->out, &info, ve->host->keysdir, e);
 	cpt_time(&c->op, "seal.digest", c->out.digest_us);
@@ -157,6 +109,20 @@ static int seal(struct chkpnt *c, struct vz_error *e)
 	cpt_time(&c->op, "seal.sync", c->out.sync_us);
 	cpt_phase(&c->op, "seal");
 	fault_point("chkpnt", "sealed");
+	return r;
+}
+
+/* CRIU has got ready, and now begins. */
+static int stop_and_save(struct chkpnt *c, struct vz_error *e)
+{
+	int r = 0;
+
+	cpt_phase(&c->op, "ready");
+	if (!c->journal.keep)
+		r = freeze(c, e);
+	fault_point("chkpnt", "save");
+	r = r < 0 ? r : save(c, e);
+	cpt_phase(&c->op, "save");
 	return r;
 }
 
@@ -172,6 +138,8 @@ static int notified(void *data, const char *point, pid_t pid, struct vz_error *e
 		IGNORE(os_starttime(pid, &c->journal.criu_start));
 		return journal_write(c->op.ve, &c->journal, e);
 	}
+	if (strcmp(point, "pre-dump") == 0)
+		return stop_and_save(c, e);
 	if (strcmp(point, "network-lock") == 0) {
 		c->journal.infected = true;
 		r = journal_write(c->op.ve, &c->journal, e);
@@ -206,6 +174,7 @@ static int run_criu(struct chkpnt *c, struct vz_error *e)
 				.images = c->out.imgfd,
 				.work = c->out.dirfd,
 				.log = "dump.log",
+				.log_shown = c->log,
 				.verbose = c->op.opts->verbose,
 				.orphan = true,
 				.empty_netns = true,
@@ -216,7 +185,8 @@ static int run_criu(struct chkpnt *c, struct vz_error *e)
 				.pid = c->state.init,
 				.freeze_cgroup = c->freeze_cgroup,
 				.leave_running = c->op.opts->cmd != VZ_CPT_FULL,
-				.mntns = -EBADF };
+				.mntns = -EBADF,
+				.cgroup = -EBADF };
 	r = cr_dump(&conf, &stats, e);
 	cpt_phase(&c->op, "kill");
 	cpt_time(&c->op, "criu.freezing", stats.freezing_us);
@@ -246,6 +216,8 @@ static int begin(struct chkpnt *c, struct vz_error *e)
 	if (r >= 0)
 		r = saved_net_settings(&c->state, &c->net_settings, e);
 	if (r >= 0)
+		r = str_fmt(&c->log, "%s.log", c->op.path);
+	if (r >= 0)
 		r = cr_dump_begin(&c->out, c->op.path, e);
 	if (r < 0)
 		return vz_wrap(e, r, "checkpoint");
@@ -259,6 +231,14 @@ static int begin(struct chkpnt *c, struct vz_error *e)
 	return r;
 }
 
+/* The partial dump goes, what CRIU said of it stays. */
+static void discard(struct chkpnt *c)
+{
+	if (renameat(c->out.dirfd, "dump.log", AT_FDCWD, c->log) < 0)
+		(void)unlink(c->log);
+	IGNORE(cr_dump_discard(c->op.path, NULL));
+}
+
 /* The VE goes on as before; the first error is the one to tell. */
 static void roll_back(struct chkpnt *c, struct vz_error *e)
 {
@@ -266,7 +246,7 @@ static void roll_back(struct chkpnt *c, struct vz_error *e)
 	struct vz_error own = { 0 };
 	int r;
 
-	IGNORE(cr_dump_discard(c->op.path, NULL));
+	discard(c);
 	if (c->tree)
 		IGNORE(saved_freeze_parts(ve, c->tree, true, NULL));
 	if (c->journal.keep) {
@@ -296,14 +276,8 @@ static int dump(struct chkpnt *c, struct vz_error *e)
 		r = begin(c, e);
 	if (r < 0)
 		return r;
-	if (!c->journal.keep)
-		r = freeze(c, e);
-	fault_point("chkpnt", "save");
-	if (r >= 0)
-		r = save(c, e);
-	cpt_phase(&c->op, "save");
-	if (r >= 0)
-		r = run_criu(c, e);
+	r = run_criu(c, e);
+	saver_done(&c->saver);
 	if (r >= 0)
 		return 0;
 	if (!beyond_repair(c, r)) {
@@ -311,7 +285,7 @@ static int dump(struct chkpnt *c, struct vz_error *e)
 		return r;
 	}
 	if (!c->killing)
-		IGNORE(cr_dump_discard(c->op.path, NULL));
+		discard(c);
 	IGNORE(ve_cleanup(ve, true, NULL));
 	return vz_wrap(e, r, "the container could not be saved and is stopped");
 }
@@ -423,7 +397,8 @@ static void block_signals(sigset_t *old)
 
 int ve_chkpnt(struct ve *ve, const struct vz_cpt *opts, struct vz_error *e)
 {
-	struct chkpnt c = { .out = { .dirfd = -EBADF, .imgfd = -EBADF } };
+	struct chkpnt c = { .out = { .dirfd = -EBADF, .imgfd = -EBADF },
+			    .saver = { 0, -EBADF, -EBADF } };
 	sigset_t old;
 	int r = ve_need_conf(ve, e);
 
@@ -442,6 +417,7 @@ int ve_chkpnt(struct ve *ve, const struct vz_cpt *opts, struct vz_error *e)
 	free(c.freeze_cgroup);
 	free(c.net_settings);
 	free(c.tree);
+	free(c.log);
 	cpt_op_done(&c.op);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return e && e->exit ? r : vz_wrap_exit(e, r, VZ_EXIT_CHKPNT, "Checkpointing failed");

@@ -39,7 +39,7 @@ enum cpt_what {
 };
 struct cpt_journal {
 	enum cpt_what what;
-	bool keep;     /* dumping: frozen before on purpose, and to stay so */
+	bool keep; /* dumping: frozen before on purpose, and to stay so; restoring: the dump is to stay */
 	bool infected; /* CRIU may have put its code into tasks */
 	pid_t pid, criu;
 	uint64_t pid_start, criu_start;

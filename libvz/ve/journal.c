@@ -168,7 +168,7 @@ static int undo(struct ve *ve, struct cpt_journal *j, struct vz_error *e)
 }
 
 /* A monitor died over a restore: what never ran is taken down, what was let go runs on. */
-static int undo_restore(struct ve *ve, struct vz_error *e)
+static int undo_restore(struct ve *ve, const struct cpt_journal *j, struct vz_error *e)
 {
 	int r;
 
@@ -177,6 +177,8 @@ static int undo_restore(struct ve *ve, struct vz_error *e)
 		return ve_cleanup(ve, true, e);
 	}
 	r = net_release(ve->id, NULL, e);
+	if (r >= 0 && !j->keep)
+		r = cr_dump_remove(j->path, false, e);
 	if (r >= 0)
 		journal_remove(ve);
 	return r;
@@ -194,7 +196,7 @@ int cpt_recover(struct ve *ve, struct vz_error *e)
 				    "Container is being checkpointed or restored by process %d",
 				    j.pid);
 	if (j.what == CPT_RESTORING)
-		return undo_restore(ve, e);
+		return undo_restore(ve, &j, e);
 	wait_criu(&j);
 	if (!ve_is_running(ve)) {
 		journal_remove(ve);

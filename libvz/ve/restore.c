@@ -24,6 +24,7 @@ struct restore {
 	struct cr_dump dump;
 	struct saved saved;
 	char *criu;
+	char *stand; /* the run directory: in CRIU's mount namespace, where the sources are */
 	bool patched, undump;
 };
 
@@ -121,6 +122,7 @@ static int place_tasks(struct restore *rs, struct vz_error *e)
 static int keep_frozen(struct restore *rs, struct vz_error *e)
 {
 	struct cpt_journal j = { .what = rs->undump ? CPT_SUSPENDED : CPT_RESTORING,
+				 .keep = rs->op.opts->cmd != VZ_CPT_FULL,
 				 .pid = getpid() };
 	int r = os_write_file_at(rs->start->cg_ve, "cgroup.freeze", "1");
 
@@ -133,15 +135,23 @@ static int keep_frozen(struct restore *rs, struct vz_error *e)
 static int let_go(struct restore *rs, struct vz_error *e)
 {
 	struct start_op *op = rs->start;
+	struct vz_error own = { 0 };
 	int r = os_write_file_at(op->cg_ve, "cgroup.freeze", "0");
 
 	if (r < 0)
 		return vz_fail(e, r, "thaw the container's cgroup");
+	cpt_phase(&rs->op, "thaw");
 	fault_point("restore", "thawed");
 	r = net_release(op->ve->id, &op->slow_fd, e);
-	if (r >= 0)
-		journal_remove(op->ve);
-	return r;
+	if (r < 0)
+		return r;
+	cpt_phase(&rs->op, "release");
+	fault_point("restore", "released");
+	/* it runs: what the dump says is not so any more */
+	if (cr_dump_remove(rs->op.path, false, &own) < 0)
+		log_warn(op->ve->log, "%s", own.text);
+	journal_remove(op->ve);
+	return 0;
 }
 
 /* All tasks are there and stopped; from here on the VE is found by others. */
@@ -187,7 +197,7 @@ static int make_sources(struct restore *rs, struct vz_error *e)
 	struct start_op *op = rs->start;
 	const struct ve *ve = op->ve;
 	_cleanup_close_ int root = mnt_root_clone(ve->conf.root, e), dev = -EBADF;
-	struct mnt_sources s = { .stand = ve->host->rundir };
+	struct mnt_sources s = { .stand = rs->stand };
 	int r = root;
 
 	if (r >= 0)
@@ -215,24 +225,27 @@ static void tell_versions(const struct restore *rs, int r, struct vz_error *e)
 		(void)vz_wrap(e, r, "CRIU %s with a dump of CRIU %s", now, rs->dump.info.criu);
 }
 
-static int run_criu(struct restore *rs, int mntns, struct vz_error *e)
+static int run_criu(struct restore *rs, int mntns, int cgroup, struct vz_error *e)
 {
 	static char *const enable_fs[] = { (char *)"ramfs", (char *)"hugetlbfs", NULL };
 	struct start_op *op = rs->start;
 	_cleanup_strv_ char **external = NULL;
-	_cleanup_free_ char *root = NULL;
+	_cleanup_free_ char *root = NULL, *log = NULL;
 	struct cr_stats stats;
 	pid_t pid;
-	int r = mnt_external_paths(op->ve->host->rundir, &external);
+	int r = mnt_external_paths(rs->stand, &external);
 
 	if (r >= 0)
-		r = str_fmt(&root, "%s/root", op->ve->host->rundir);
+		r = str_fmt(&root, "%s/root", rs->stand);
+	if (r >= 0)
+		r = str_fmt(&log, "%s/restore.log", rs->op.path);
 	if (r < 0)
 		return vz_fail(e, r, "name the sources of the container's mounts");
 	struct cr_conf conf = { .program = rs->criu,
 				.images = rs->dump.imgfd,
 				.work = rs->dump.dirfd,
 				.log = "restore.log",
+				.log_shown = log,
 				.verbose = rs->op.opts->verbose,
 				.empty_netns = true,
 				.external = external,
@@ -242,7 +255,8 @@ static int run_criu(struct restore *rs, int mntns, struct vz_error *e)
 				.root = root,
 				.mntns = mntns,
 				.inherit_key = rs->saved.console_key,
-				.inherit_fd = op->spawn.console.slave };
+				.inherit_fd = op->spawn.console.slave,
+				.cgroup = cgroup };
 	r = cr_restore(&conf, &pid, &stats, e);
 	cpt_phase(&rs->op, "resume");
 	cpt_time(&rs->op, "criu.forking", stats.forking_us);
@@ -269,17 +283,25 @@ static int criu_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
 	struct restore *rs = op->restore;
-	_cleanup_close_ int mntns = -EBADF;
+	_cleanup_close_ int mntns = -EBADF, cgroup = -EBADF;
 	int r;
 
 	cpt_phase(&rs->op, "mount");
+	r = state_dir(op->ve, &rs->stand);
+	if (r < 0)
+		return vz_fail(e, r, "name the run directory");
 	r = mntns = make_sources(rs, e);
 	cpt_phase(&rs->op, "sources");
+	/* whoever outlives us ends with the VE's cgroup */
 	if (r >= 0)
-		r = run_criu(rs, mntns, e);
+		r = cgroup = cg_open_host(op->cg, e);
+	if (r >= 0)
+		r = run_criu(rs, mntns, cgroup, e);
+	if (r >= 0)
+		cg_close_host(op->cg);
 	if (r >= 0 && !rs->undump)
 		r = let_go(rs, e);
-	cpt_phase(&rs->op, "release");
+	cpt_phase(&rs->op, "remove");
 	if (r < 0)
 		undo_criu(op);
 	return r < 0 ? r : 0;
@@ -304,6 +326,7 @@ static void restore_done(struct restore *rs)
 {
 	cr_dump_close(&rs->dump);
 	free(rs->criu);
+	free(rs->stand);
 	saved_done(&rs->saved);
 	cpt_op_done(&rs->op);
 }
@@ -327,8 +350,6 @@ static int undump(struct ve *ve, const struct vz_cpt *opts, int lock_fd, struct 
 	rs.op.time = monitor_time;
 	rs.op.time_data = &op;
 	r = monitor_run(&op, lock_fd, e);
-	if (r >= 0 && opts->cmd == VZ_CPT_FULL)
-		r = cr_dump_remove(rs.op.path, false, e);
 	restore_done(&rs);
 	return r;
 }

@@ -38,7 +38,7 @@ static int put_facts(const struct save *s, struct vz_error *e)
 	return cr_dump_put(s->out, "ve", text, strlen(text), e);
 }
 
-static int put_cgroups(const struct save *s, struct vz_error *e)
+int saved_write_cgroups(const struct save *s, struct vz_error *e)
 {
 	const struct ve_config *c = &s->ve->conf;
 	_cleanup_close_ int cg = ve_cg_open(s->ve);
@@ -179,8 +179,6 @@ int saved_write(const struct save *s, struct vz_error *e)
 {
 	int r = put_facts(s, e);
 
-	if (r >= 0)
-		r = put_cgroups(s, e);
 	if (r >= 0)
 		r = put_net(s, e);
 	if (r >= 0)

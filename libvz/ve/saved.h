@@ -15,7 +15,19 @@ struct save {
 };
 /* What takes too long for a frozen VE: its network namespace's settings; the caller frees. */
 int saved_net_settings(const struct ve_state *st, char **ret, struct vz_error *e) _must_check_;
-/* The VE is frozen. */
+/* The VE is frozen: its cgroups and what goes by process; *ret_tree is the caller's to free. */
+int saved_write_cgroups(const struct save *s, struct vz_error *e) _must_check_;
+
+/* saver.c: a process that saves the rest while CRIU is at work; either reads what stands still. */
+struct saver {
+	pid_t pid;
+	int pidfd, sock;
+};
+int saver_start(struct saver *s, const struct save *what, struct vz_error *e) _must_check_;
+/* Wait for it: how it went. */
+int saver_end(struct saver *s, struct vz_error *e) _must_check_;
+/* Whatever it is at, it ends. */
+void saver_done(struct saver *s);
 int saved_write(const struct save *s, struct vz_error *e) _must_check_;
 
 /* Parts of the tree that the VE itself had frozen: CRIU needs them thawed while the whole is frozen. */

@@ -21,6 +21,7 @@
 #define CONTROLLERS \
 	"cpu cpuset io memory pids" /* with a parameter of ours or wanted by systemd inside */
 #define ENTER_DIR	     "vz.enter"
+#define HOST_DIR	     "vz.host"
 /* A VE may nest cgroups, but neither endlessly deep nor fill the host with them. */
 #define MAX_DEPTH_TEXT	     "48" /* beneath CTID; < CGFS_MAX_DEPTH */
 #define MAX_DESCENDANTS_TEXT "4096"
@@ -203,6 +204,18 @@ int cg_open_enter(int cgfd, uid_t uid, gid_t gid, struct vz_error *e)
 		return vz_fail(e, fd < 0 ? fd : r, "open cgroup '%s/%s' of the container", VE_DIR,
 			       ENTER_DIR);
 	return TAKE_FD(fd);
+}
+
+int cg_open_host(int cgfd, struct vz_error *e)
+{
+	int fd = cgfs_mkdir(cgfd, HOST_DIR, NULL);
+
+	return fd < 0 ? vz_fail(e, fd, "make cgroup '%s' of the container", HOST_DIR) : fd;
+}
+
+void cg_close_host(int cgfd)
+{
+	(void)unlinkat(cgfd, HOST_DIR, AT_REMOVEDIR);
 }
 
 int cg_remove(const char *root, uint32_t ctid, struct vz_error *e)

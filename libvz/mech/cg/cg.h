@@ -55,6 +55,10 @@ int cg_open(const char *root, uint32_t ctid) _must_check_;
 int cg_open_ve(int cgfd, struct vz_error *e) _must_check_;
 /* dirfd of CTID/ve/vz.enter, made on demand (owned uid:gid) */
 int cg_open_enter(int cgfd, uid_t uid, gid_t gid, struct vz_error *e) _must_check_;
+/* dirfd of CTID/vz.host, made on demand: what works for the VE on the host's side and is to end with it. */
+int cg_open_host(int cgfd, struct vz_error *e) _must_check_;
+/* Remove that again; processes in it, or none at all, are no error. */
+void cg_close_host(int cgfd);
 /* Write the limits named by what; on failure those written are put back. */
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
 	     struct vz_error *e) _must_check_;

@@ -13,9 +13,11 @@
 #include "os/os.h"
 
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -25,6 +27,8 @@ enum { CGROUPS_IGNORE = 0, NETWORK_LOCK_NFTABLES = 2 };
 #define STATS_MAGIC   0x57093306U
 #define SERVICE_MAGIC 0x55105940U
 
+#define HURRY	      (-15) /* as a nice value */
+#define HURRY_TEXT    "-15"
 #define MESSAGE_MAX   65536
 #define LOG_MAX	      (64U << 20)
 #define CRIU_TIMEOUT  60	 /* seconds for one task to stop */
@@ -61,12 +65,20 @@ static _Noreturn void worker_main(const struct cr_conf *c, int sock)
 	int null = os_openat(AT_FDCWD, "/dev/null", O_RDWR, 0, 0);
 	char fd[16];
 	char *argv[] = { (char *)(uintptr_t)c->program, (char *)"swrk", fd, NULL };
+	const int keep[] = {
+		0, 1, 2, sock, c->cgroup, c->mntns, c->inherit_key ? c->inherit_fd : -1
+	};
 	sigset_t none;
 	int r = null;
 
 	(void)snprintf(fd, sizeof(fd), "%d", sock);
 	for (int i = 0; i < 3 && r >= 0; i++)
 		r = RET_NERRNO(dup2(null, i));
+	/* the program that called us may hold anything */
+	if (r >= 0)
+		r = os_close_except(keep, ARRAY_SIZE(keep));
+	if (r >= 0 && c->cgroup >= 0)
+		r = os_write_file_at(c->cgroup, "cgroup.procs", "0");
 	if (r >= 0 && c->mntns >= 0)
 		r = os_setns(c->mntns, CLONE_NEWNS);
 	if (r >= 0)
@@ -81,6 +93,8 @@ static _Noreturn void worker_main(const struct cr_conf *c, int sock)
 	cr_tasks_defaults();
 	/* a process group of its own: it signals its group when it fails */
 	(void)setsid();
+	/* a session may have a share of the processor of its own, which begins as everybody's */
+	IGNORE(os_write_file_at(AT_FDCWD, "/proc/self/autogroup", HURRY_TEXT));
 	(void)signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -131,13 +145,25 @@ static int send_req(const struct worker *w, const CrReq *q, struct vz_error *e)
 	return r < 0 ? vz_fail(e, r, "talk to CRIU") : 0;
 }
 
+/* Its helpers hold the socket as well: that it is gone, its pidfd tells. */
+static bool has_message(const struct worker *w)
+{
+	struct pollfd p[] = { { .fd = w->sock, .events = POLLIN },
+			      { .fd = w->pidfd, .events = POLLIN } };
+
+	while (poll(p, ARRAY_SIZE(p), -1) < 0)
+		if (errno != EINTR)
+			return false;
+	return p[0].revents & POLLIN || (poll(p, 1, 0) > 0 && p[0].revents & POLLIN);
+}
+
 /* NULL: CRIU is gone or speaks nonsense */
 static CrResp *recv_resp(const struct worker *w)
 {
 	_cleanup_free_ uint8_t *buf = malloc(MESSAGE_MAX);
 	ssize_t n = -1;
 
-	if (!buf)
+	if (!buf || !has_message(w))
 		return NULL;
 	do
 		n = recv(w->sock, buf, MESSAGE_MAX, 0);
@@ -190,8 +216,8 @@ static int tell_failure(const struct cr_conf *c, const CrResp *p, struct vz_erro
 	int code = p && p->has_cr_errno && p->cr_errno > 0 ? -p->cr_errno : -ECANCELED;
 
 	if (first_error(c, &words) < 0)
-		return vz_fail(e, code, "CRIU gave up without a reason (see %s)", c->log);
-	return vz_fail(e, code, "%s (see %s)", words, c->log);
+		return vz_fail(e, code, "CRIU gave up without a reason (see %s)", c->log_shown);
+	return vz_fail(e, code, "%s (see %s)", words, c->log_shown);
 }
 
 /* Serve it until its response to this type of request; *ret_pid for a restore. */
@@ -208,7 +234,7 @@ static int serve(const struct cr_conf *c, const struct worker *w, int type, pid_
 		if (!p)
 			r = failed ? failed
 				   : vz_fail(&own, -ECONNRESET,
-					     "CRIU ended without an answer (see %s)", c->log);
+					     "CRIU ended without an answer (see %s)", c->log_shown);
 		else if (p->type == REQ_NOTIFY && !failed)
 			failed = answer(c, w, p->notify, &own);
 		else if (p->type == REQ_NOTIFY)
@@ -261,19 +287,28 @@ static void fill_opts(const struct cr_conf *c, CrOpts *o)
 	o->n_enable_fs = strv_len(c->enable_fs);
 }
 
+/*
+ * Somebody's server stands still meanwhile: on a busy host we go first, and so does the worker. Restored tasks get
+ * their own priority from their image.
+ */
 static int run(const struct cr_conf *c, CrReq *q, pid_t *ret_pid, struct vz_error *e)
 {
 	struct worker w = { .pidfd = -EBADF, .sock = -EBADF };
-	int r = worker_start(c, &w, e);
+	int nice = getpriority(PRIO_PROCESS, 0), r;
 
-	if (r < 0)
+	(void)setpriority(PRIO_PROCESS, 0, HURRY);
+	r = worker_start(c, &w, e);
+	if (r < 0) {
+		(void)setpriority(PRIO_PROCESS, 0, nice);
 		return r;
+	}
 	r = c->notify ? c->notify(c->data, CR_POINT_STARTED, w.pid, e) : 0;
 	if (r >= 0)
 		r = send_req(&w, q, e);
 	if (r >= 0)
 		r = serve(c, &w, q->type, ret_pid, e);
 	worker_end(&w);
+	(void)setpriority(PRIO_PROCESS, 0, nice);
 	return r;
 }
 

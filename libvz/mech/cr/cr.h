@@ -31,11 +31,12 @@ typedef int cr_notify_fn(void *data, const char *point, pid_t pid, struct vz_err
 
 struct cr_conf {
 	const char *program;
-	int images, work; /* directories: of the images; of the log and statistics */
-	const char *log;  /* name in work */
-	bool verbose;	  /* a log that a developer wants to read; slow */
-	bool orphan;	  /* CRIU outlives the caller, to roll back */
-	bool empty_netns; /* sockets only: the caller rebuilds links, addresses, rules */
+	int images, work;      /* directories: of the images; of the log and statistics */
+	const char *log;       /* name in work */
+	const char *log_shown; /* where people find it after a failure */
+	bool verbose;	       /* a log that a developer wants to read; slow */
+	bool orphan;	       /* CRIU outlives the caller, to roll back */
+	bool empty_netns;      /* sockets only: the caller rebuilds links, addresses, rules */
 	char *const *external, *const *enable_fs; /* strv */
 	cr_notify_fn *notify;
 	void *data;
@@ -48,6 +49,7 @@ struct cr_conf {
 	int mntns;		 /* mount namespace CRIU works in, < 0: the caller's */
 	const char *inherit_key; /* one descriptor that the tasks share with the caller; NULL: none */
 	int inherit_fd;
+	int cgroup; /* CRIU and its helpers live there, < 0: with the caller */
 };
 
 /* Microseconds and counts, as CRIU measured; 0 where it did not. */
