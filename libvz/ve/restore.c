@@ -24,6 +24,7 @@ struct restore {
 	struct cr_dump dump;
 	struct saved saved;
 	char *criu;
+	int nice;    /* our own, before */
 	char *stand; /* the run directory: in CRIU's mount namespace, where the sources are */
 	bool patched, undump;
 };
@@ -43,6 +44,7 @@ static int verify_up(void *p, struct vz_error *e)
 				     .features = known };
 	int r = cr_find_program(&rs->criu, &rs->patched, e);
 
+	rs->nice = cr_hurry();
 	if (r < 0)
 		return r;
 	r = cr_dump_open(&rs->dump, rs->op.path, &want, e);
@@ -297,6 +299,7 @@ static int criu_up(void *p, struct vz_error *e)
 		r = cgroup = cg_open_host(op->cg, e);
 	if (r >= 0)
 		r = run_criu(rs, mntns, cgroup, e);
+	cr_unhurry(rs->nice);
 	if (r >= 0)
 		cg_close_host(op->cg);
 	if (r >= 0 && !rs->undump)

@@ -287,19 +287,27 @@ static void fill_opts(const struct cr_conf *c, CrOpts *o)
 	o->n_enable_fs = strv_len(c->enable_fs);
 }
 
-/*
- * Somebody's server stands still meanwhile: on a busy host we go first, and so does the worker. Restored tasks get
- * their own priority from their image.
- */
+int cr_hurry(void)
+{
+	int before = getpriority(PRIO_PROCESS, 0);
+
+	(void)setpriority(PRIO_PROCESS, 0, HURRY);
+	return before;
+}
+
+void cr_unhurry(int before)
+{
+	(void)setpriority(PRIO_PROCESS, 0, before);
+}
+
+/* The worker goes first as well; restored tasks get their own priority from their image. */
 static int run(const struct cr_conf *c, CrReq *q, pid_t *ret_pid, struct vz_error *e)
 {
 	struct worker w = { .pidfd = -EBADF, .sock = -EBADF };
-	int nice = getpriority(PRIO_PROCESS, 0), r;
+	int before = cr_hurry(), r = worker_start(c, &w, e);
 
-	(void)setpriority(PRIO_PROCESS, 0, HURRY);
-	r = worker_start(c, &w, e);
 	if (r < 0) {
-		(void)setpriority(PRIO_PROCESS, 0, nice);
+		cr_unhurry(before);
 		return r;
 	}
 	r = c->notify ? c->notify(c->data, CR_POINT_STARTED, w.pid, e) : 0;
@@ -308,7 +316,7 @@ static int run(const struct cr_conf *c, CrReq *q, pid_t *ret_pid, struct vz_erro
 	if (r >= 0)
 		r = serve(c, &w, q->type, ret_pid, e);
 	worker_end(&w);
-	(void)setpriority(PRIO_PROCESS, 0, nice);
+	cr_unhurry(before);
 	return r;
 }
 

@@ -59,6 +59,12 @@ struct cr_stats {
 	uint64_t forking_us, restore_us, pages_restored;
 };
 
+/*
+ * Somebody's server stands still: the caller goes before others until cr_unhurry() of what this returned, on a host
+ * whose processors are busy. cr_dump() and cr_restore() do so themselves.
+ */
+int cr_hurry(void);
+void cr_unhurry(int before);
 /* On failure the tasks run on, as far as CRIU could see to that. */
 int cr_dump(const struct cr_conf *c, struct cr_stats *ret, struct vz_error *e) _must_check_;
 /* The root task becomes a child of the caller. On failure what is left of the tree is the caller's to kill. */
