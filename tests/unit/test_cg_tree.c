@@ -195,6 +195,10 @@ static int controllers(void)
 			abort();
 		r = RET_GATHER(r, put(".", "cgroup.subtree_control", word));
 		r = RET_GATHER(r, put("system.slice", "cgroup.subtree_control", word));
+		r = RET_GATHER(r, put("user.slice", "cgroup.subtree_control", word));
+		if (as_user(0) < 0 || as_user(1001) < 0)
+			abort();
+		r = RET_GATHER(r, put(U_DIR, "cgroup.subtree_control", word));
 		if (as_user(0) < 0)
 			abort();
 	}

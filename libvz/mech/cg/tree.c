@@ -82,7 +82,8 @@ static int enable(const struct build *b, int fd, const struct tree_line *d, cons
 	if (r >= 0)
 		r = cg_enable(fd, list);
 	as_host();
-	return r == -EACCES ? cg_enable(fd, list) : r;
+	/* what that user could not, in a directory that is not theirs yet */
+	return r < 0 && r != -EACCES ? r : cg_enable(fd, list);
 }
 
 static int shape_dir(struct build *b, size_t i)
