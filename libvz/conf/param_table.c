@@ -779,7 +779,9 @@ const struct param param_table[] = {
 	  .group = APPLY_NONE, .section = S_DIRECTORIES_AND_LOGGING,
 	  .flags = VZ_PARAM_HOST,
 	  .help = "Directory of checkpoints",
-	  .doc = "Dump.CTID stands here for a suspended container." },
+	  .doc = "Dump.CTID stands here for a suspended container. Root alone may be able to "
+		 "write to this directory and to all above it: a dump decides what a container's "
+		 "processes are." },
 	{ .key = "TEMPLATE", .type = &type_path,
 	  .hoff = HOST(template), .hdef = "/vz/template", .example = "/vz/template",
 	  .group = APPLY_NONE, .section = S_DIRECTORIES_AND_LOGGING,
@@ -895,7 +897,8 @@ const struct param param_table[] = {
 	  .group = APPLY_NONE, .section = S_BOOT_OF_THE_HOST,
 	  .flags = VZ_PARAM_HOST,
 	  .help = "What shutdown of the host does",
-	  .doc = "*stop* stops containers, *suspend* checkpoints them." },
+	  .doc = "*stop* stops containers, *suspend* checkpoints them, and stops those that "
+		 "cannot be; boot restores them." },
 	/* ---- Accepted in vz.conf without effect ---- */
 	{ .key = "VZFASTBOOT", .type = &type_string,
 	  .example = "no",
