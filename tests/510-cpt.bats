@@ -299,8 +299,8 @@ distribution() { # TEMPLATE
 		running "$CT"
 		vz exec "$CT" 'systemctl --failed --no-legend'
 		assert_output ""
-		vz exec "$CT" "logger round-$i; journalctl -n 20 -o cat --no-pager"
-		assert_match "round-$i"
+		vz exec "$CT" "logger round-$i"
+		wait_until 5 vzctl exec2 "$CT" "journalctl -n 20 -o cat --no-pager | grep -q round-$i"
 		cmd 0 timeout 10 bash -c "exec 5<>/dev/tcp/$(ve_ip 1)/22 && IFS= read -t 5 -r line <&5 && echo \"\$line\""
 		assert_match '^SSH-2'
 	done

@@ -87,6 +87,22 @@ static int setup_namespaces(struct restore *rs, pid_t pid, struct vz_error *e)
 	return r;
 }
 
+/* A CRIU without our patches leaves it in the host's: the VE would see, and as root own, the host's tree. */
+static int check_cgroup_namespace(const struct restore *rs, struct vz_error *e)
+{
+	struct stat own, its;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", rs->start->spawn.init);
+	if (stat("/proc/self/ns/cgroup", &own) < 0 || stat(path, &its) < 0)
+		return vz_fail(e, -errno, "look at the container's cgroup namespace");
+	if (own.st_ino == its.st_ino)
+		return vz_fail(e, -EOPNOTSUPP,
+			       "%s makes no cgroup namespace: install vz-criu (make criu)",
+			       rs->criu);
+	return 0;
+}
+
 /* It has its cgroup namespace, and has forked nobody yet. */
 static int post_setup_namespaces(struct restore *rs, struct vz_error *e)
 {
@@ -95,6 +111,9 @@ static int post_setup_namespaces(struct restore *rs, struct vz_error *e)
 	int r;
 
 	cpt_phase(&rs->op, "mounts");
+	r = check_cgroup_namespace(rs, e);
+	if (r < 0)
+		return r;
 	r = cg_tree_build(rs->saved.tree, op->cg, c->uid_base, c->gid_base, op->spawn.init, e);
 	cpt_phase(&rs->op, "cgroup");
 	return r;
