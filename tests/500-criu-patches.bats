@@ -137,6 +137,12 @@ twice() {
 	twice
 }
 
+@test "criu: contents of tmpfs without tar" {
+	privileges=(env PATH=/nowhere)
+	begin tmpfs
+	twice
+}
+
 @test "criu: contents of ramfs" {
 	begin ramfs
 	twice

@@ -437,6 +437,54 @@ static const char *memfs_verify(void)
 	return NULL;
 }
 
+#define LONG "a-name-of-which-two-do-not-fit-into-the-hundred-characters-that-tar-has-for-them"
+
+static const char *tmpfs_make(void)
+{
+	const struct timespec then[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+	const char *bad = memfs_make("tmpfs");
+	int fd;
+
+	if (bad)
+		return bad;
+	NEED(symlink("/nowhere", "/t/link") == 0 && mkfifo("/t/fifo", 0600) == 0);
+	NEED(mkdir("/t/" LONG, 0700) == 0 && chmod("/t/" LONG, 01777) == 0);
+	NEED((fd = open("/t/" LONG "/" LONG, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) >= 0 &&
+	     fchmod(fd, 06755) == 0);
+	for (int i = 0; i < 3000; i++)
+		NEED(write(fd, &i, sizeof(i)) == sizeof(i));
+	close(fd);
+	NEED(utimensat(AT_FDCWD, "/t/" LONG, then, 0) == 0);
+	return NULL;
+}
+
+static bool is_mode(const char *path, mode_t mode)
+{
+	struct stat s;
+
+	return lstat(path, &s) == 0 && s.st_mode == mode;
+}
+
+static const char *tmpfs_verify(void)
+{
+	const char *bad = memfs_verify();
+	char link[16] = "";
+	struct stat s;
+	int fd, got;
+
+	if (bad)
+		return bad;
+	NEED(readlink("/t/link", link, sizeof(link) - 1) > 0 && strcmp(link, "/nowhere") == 0);
+	NEED(is_mode("/t/fifo", S_IFIFO | 0600) && is_mode("/t/" LONG, S_IFDIR | 01777));
+	NEED(is_mode("/t/" LONG "/" LONG, S_IFREG | 06755));
+	NEED(stat("/t/" LONG, &s) == 0 && s.st_mtime == 1000000000);
+	NEED((fd = open("/t/" LONG "/" LONG, O_RDONLY | O_CLOEXEC)) >= 0);
+	for (int i = 0; i < 3000; i++)
+		NEED(read(fd, &got, sizeof(got)) == sizeof(got) && got == i);
+	NEED(read(fd, &got, 1) == 0 && close(fd) == 0);
+	return NULL;
+}
+
 static const char *ramfs_make(void)
 {
 	return memfs_make("ramfs");
@@ -542,6 +590,7 @@ static const struct mini minis[] = {
 	{ "mdwe", mdwe_make, mdwe_verify, 0 },
 	{ "user", user_make, user_verify, 0 },
 	{ "xattr", xattr_make, xattr_verify, 0 },
+	{ "tmpfs", tmpfs_make, tmpfs_verify, 0 },
 	{ "ramfs", ramfs_make, memfs_verify, 0 },
 	{ "ext", ext_make, ext_verify, 0 },
 	{ "tty", tty_make, tty_verify, 0 },
