@@ -22,7 +22,7 @@ matrix() {
 	done
 	shift
 	ve_create "$(ctid)" --ipadd "$(ve_ip 7)" "$@"
-	[ $# -eq 0 ] || vz set "$(ctid)" --features privileged:on --save
+	[[ " $* " != *" --local_uid 0 "* ]] || vz set "$(ctid)" --features privileged:on --save
 	vz start "$(ctid)"
 	in_ve "$(ctid)" 'echo "0 65535" >/proc/sys/net/ipv4/ping_group_range'
 	cpt_start "$(ctid)" "${KINDS[@]}"
@@ -41,6 +41,19 @@ matrix() {
 
 @test "matrix: without a user namespace" {
 	matrix sched-fifo guard-pages droppable -- --local_uid 0 --local_gid 0
+}
+
+# bats test_tags=vm
+@test "matrix: where the kernel enforces limits" {
+	local file was cg
+	matrix sched-fifo guard-pages droppable fanotify net-ns nft ip-rule -- --ram 700M --cpuunits 3000 --numproc 900
+	cg=$(sed -n 's/^cgroot=//p' "/run/vz/$(ctid)/state")/$(ctid)
+	for file in memory.max pids.max cpu.weight; do
+		was=$(cat "$cg/$file")
+		refute test "$was" = max
+		echo "$file $was"
+	done
+	assert_num "$(cat "$cg/memory.max")" eq $((700 << 20)) memory.max
 }
 
 # refused ROW WORDS [STATUS]: a process makes what cannot be kept

@@ -38,7 +38,7 @@ teardown_file() {
 SERVICES='postgresql@17-main redis-server mariadb nginx php8.4-fpm ssh systemd-logind systemd-journald'
 
 nothing_failed() {
-	vz exec "$CT" 'systemctl --failed --no-legend; systemctl is-system-running'
+	vz exec "${1:-$CT}" 'systemctl --failed --no-legend; systemctl is-system-running'
 	assert_output running
 }
 # Whoever polls a descriptor that has lost its meaning runs all the time.
@@ -76,4 +76,27 @@ sleeps() { # HOST-PID
 	refute_match Killing
 	vz start "$CT" --wait
 	nothing_failed
+}
+
+# idle TEMPLATE OPTION...: of create
+idle() {
+	requires "template-$1"
+	VE_TEMPLATE=$1 ve_create "$(ctid)" --ipadd "$(ve_ip 9)" "${@:2}"
+	[ $# -eq 1 ] || vz set "$(ctid)" --features privileged:on --save
+	vz start "$(ctid)" --wait
+	nothing_failed "$(ctid)"
+	vz chkpnt "$(ctid)" --check
+	suspend_restore "$(ctid)"
+	nothing_failed "$(ctid)"
+	suspend_restore "$(ctid)"
+	vz exec "$(ctid)" 'systemctl restart ssh cron && systemctl is-active ssh cron'
+	nothing_failed "$(ctid)"
+}
+
+@test "load: an idle Debian 12" {
+	idle debian-12
+}
+
+@test "load: an idle Debian 13 without a user namespace" {
+	idle debian-13 --local_uid 0 --local_gid 0
 }
