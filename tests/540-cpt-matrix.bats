@@ -11,6 +11,7 @@ KINDS=(files net procs memory)
 setup() {
 	requires node template-tiny vz-criu
 	said=''
+	limits=()
 }
 
 # matrix SKIPPED... -- OPTION...: of create
@@ -23,6 +24,7 @@ matrix() {
 	shift
 	ve_create "$(ctid)" --ipadd "$(ve_ip 7)" "$@"
 	[[ " $* " != *" --local_uid 0 "* ]] || vz set "$(ctid)" --features privileged:on --save
+	[ ${#limits[@]} -eq 0 ] || vz set "$(ctid)" "${limits[@]}" --save
 	vz start "$(ctid)"
 	in_ve "$(ctid)" 'echo "0 65535" >/proc/sys/net/ipv4/ping_group_range'
 	cpt_start "$(ctid)" "${KINDS[@]}"
@@ -46,7 +48,8 @@ matrix() {
 # bats test_tags=vm
 @test "matrix: where the kernel enforces limits" {
 	local file was cg
-	matrix sched-fifo guard-pages droppable fanotify net-ns nft ip-rule -- --ram 700M --cpuunits 3000 --numproc 900
+	limits=(--ram 700M --cpuunits 3000 --numproc 900)
+	matrix sched-fifo guard-pages droppable fanotify net-ns nft ip-rule --
 	cg=$(sed -n 's/^cgroot=//p' "/run/vz/$(ctid)/state")/$(ctid)
 	for file in memory.max pids.max cpu.weight; do
 		was=$(cat "$cg/$file")

@@ -277,6 +277,19 @@ static const char *clock_verify(void)
 
 static int master;
 
+/* Until the other side has said this, in however many pieces. */
+static const char *says(const char *words)
+{
+	struct pollfd p = { .fd = master, .events = POLLIN };
+	char text[128] = "";
+
+	for (size_t n = 0; !strstr(text, words); n += strlen(text + n)) {
+		CHECK(poll(&p, 1, 5000) == 1);
+		CHECK(n < sizeof(text) - 1 && read(master, text + n, sizeof(text) - 1 - n) > 0);
+	}
+	return NULL;
+}
+
 static const char *pty_make(void)
 {
 	struct winsize w = { .ws_row = 33, .ws_col = 97 };
@@ -307,23 +320,16 @@ static const char *pty_make(void)
 				break;
 		_exit(1);
 	}
-	CHECK(read(master, name, sizeof(name)) > 0);
-	return NULL;
+	return says("up\r\n");
 }
 
 static const char *pty_verify(void)
 {
 	struct winsize w;
-	char text[64] = "";
-	struct pollfd p = { .fd = master, .events = POLLIN };
 
 	CHECK(ioctl(master, TIOCGWINSZ, &w) == 0 && w.ws_row == 33 && w.ws_col == 97);
 	CHECK(write(master, "hello\n", 6) == 6);
-	for (size_t n = 0; !strchr(text, '\n'); n += strlen(text + n)) {
-		CHECK(poll(&p, 1, 5000) == 1);
-		CHECK(read(master, text + n, sizeof(text) - 1 - n) > 0);
-	}
-	CHECK(strstr(text, "<hello"));
+	STEP(says("<hello\r\n"));
 	CHECK(tcgetsid(master) == child);
 	return NULL;
 }
