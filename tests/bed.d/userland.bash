@@ -7,7 +7,7 @@
 
 USERLAND_PACKAGES=(
 	# what vz links to and calls
-	libcap2 libmnl0 libnftnl11 libseccomp2 libarchive13t64 libzstd1 criu crun
+	libcap2 libmnl0 libnftnl11 libseccomp2 libsodium23 libprotobuf-c1 libarchive13t64 libzstd1 criu crun
 	iproute2 nftables kmod e2fsprogs acl attr xz-utils zstd openssh-client busybox-static
 	# what tests look with
 	bats jq strace curl socat procps psmisc util-linux libcap2-bin iputils-ping python3-minimal

@@ -121,6 +121,19 @@ static void flip(const char *name)
 	flip_at(name, 20);
 }
 
+/* still a hexadecimal digit, but another one */
+static void flip_hex(const char *name)
+{
+	int fd = open(in("%s", name), O_RDWR | O_CLOEXEC);
+	char c;
+
+	MUST(fd);
+	MUST(pread(fd, &c, 1, 20));
+	c = c == '0' ? '1' : '0';
+	MUST(pwrite(fd, &c, 1, 20));
+	MUST(close(fd));
+}
+
 static void flip_first(const char *name)
 {
 	flip_at(name, 0);
@@ -237,7 +250,7 @@ static const struct meddling table[] = {
 	{ "a byte of a state file", "cgroup", flip_first, -EBADMSG, "cgroup was changed" },
 	{ "a byte of the manifest", "manifest", flip, -EKEYREJECTED, "manifest was changed" },
 	{ "the manifest's first byte", "manifest", flip_first, -EBADMSG, "manifest is none" },
-	{ "a byte of the signature's id", "manifest.sig", flip, -EKEYREJECTED, "it is signed by node" },
+	{ "a byte of the signature's id", "manifest.sig", flip_hex, -EKEYREJECTED, "it is signed by node" },
 	{ "the signature's first byte", "manifest.sig", flip_first, -EBADMSG, "signature is malformed" },
 	{ "a byte more", "img/pages-1.img", grow, -EBADMSG, "bytes and not" },
 	{ "a byte in an empty file", "img/empty.img", grow, -EBADMSG, "bytes and not" },
