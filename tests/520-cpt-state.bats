@@ -182,4 +182,5 @@ limits() {
 	ve_status "$CT" "exist mounted running"
 	in_netns ip link del br7
 	suspend_restore "$CT"
+	rm -f "/vz/dump/Dump.$CT.log" # of the refused one
 }

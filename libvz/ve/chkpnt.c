@@ -72,6 +72,9 @@ static int save(struct chkpnt *c, struct vz_error *e)
 
 	if (r >= 0)
 		r = saved_freeze_parts(c->op.ve, c->tree, false, e);
+	/* before CRIU locks the network with rules of its own there */
+	if (r >= 0)
+		r = saved_write_net(&s, e);
 	return r < 0 ? r : saver_start(&c->saver, &s, e);
 }
 

@@ -141,7 +141,7 @@ int saved_net_settings(const struct ve_state *st, char **ret, struct vz_error *e
 	return net_ns_save_settings(netns, ret, e);
 }
 
-static int put_net(const struct save *s, struct vz_error *e)
+int saved_write_net(const struct save *s, struct vz_error *e)
 {
 	const struct net_conf nc = { .ip = s->ve->conf.ip, .ipv6 = s->ve->host->ipv6 };
 	_cleanup_close_ int netns = open_netns(s->state);
@@ -179,8 +179,6 @@ int saved_write(const struct save *s, struct vz_error *e)
 {
 	int r = put_facts(s, e);
 
-	if (r >= 0)
-		r = put_net(s, e);
 	if (r >= 0)
 		r = put_account(s, e);
 	if (r >= 0)

@@ -17,6 +17,8 @@ struct save {
 int saved_net_settings(const struct ve_state *st, char **ret, struct vz_error *e) _must_check_;
 /* The VE is frozen: its cgroups and what goes by process; *ret_tree is the caller's to free. */
 int saved_write_cgroups(const struct save *s, struct vz_error *e) _must_check_;
+/* Its network namespace, where CRIU must not be at work: its lock is a table of rules there. */
+int saved_write_net(const struct save *s, struct vz_error *e) _must_check_;
 
 /* saver.c: a process that saves the rest while CRIU is at work; either reads what stands still. */
 struct saver {
