@@ -169,8 +169,10 @@ const struct cmd cmd_chkpnt = {
 	       "*restore* brings them back as they were. A checkpoint that fails leaves the container "
 	       "running. In steps: *--suspend* freezes the container in memory, *--dump* writes "
 	       "the dump of a frozen one, *--resume* lets it run on, *--kill* ends it. "
-	       "*--check* looks for what cannot be "
-	       "checkpointed, without stopping anything. *--times* prints what each phase took, *--json* the same in microseconds.",
+	       "*--check* looks, without stopping anything, for what a checkpoint would refuse (fatal: "
+	       "status 16), silently lose, or stumble over just now (status 0), and names process, "
+	       "unit and remedy; *--json* gives a list. Landlock rules in force cannot be seen from "
+	       "outside and are lost. *--times* prints what each phase took, *--json* the same in microseconds.",
 	.opts = chkpnt_opts,
 	.flags = CMD_CTID | CMD_ENTERS,
 	.bad_option = VZ_EXIT_SYNTAX,
