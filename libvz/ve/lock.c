@@ -14,7 +14,8 @@
 #include <poll.h>
 #include <string.h>
 
-#define RETRY_MS 50
+#define RETRY_MS   50
+#define MONITOR_MS 10000
 
 static int lock_path(const struct ve *ve, char **ret)
 {
@@ -123,10 +124,19 @@ static int refuse(const struct ve *ve, const struct holder *h, struct vz_error *
 		ve->host->lockdir, ve->id);
 }
 
+/*
+ * A VE that halted or reboots on its own says so before its monitor is done with it; whoever
+ * saw that and starts it is not to be refused for what takes a moment and nobody asked for.
+ */
+static bool held_by_monitor(const struct holder *h)
+{
+	return strcmp(h->verb, LOCK_HALT) == 0 || strcmp(h->verb, LOCK_REBOOT) == 0;
+}
+
 int ve_lock(const struct ve *ve, const char *verb, int timeout_ms, struct vz_error *e)
 {
 	_cleanup_free_ char *path = NULL;
-	uint64_t end = os_now_ms() + (uint64_t)timeout_ms;
+	uint64_t begin = os_now_ms(), end = begin + (uint64_t)timeout_ms, now;
 	struct holder h = { 0 };
 	int r = lock_path(ve, &path), fd = -EBADF;
 
@@ -136,8 +146,10 @@ int ve_lock(const struct ve *ve, const char *verb, int timeout_ms, struct vz_err
 		return vz_fail_exit(e, r, VZ_EXIT_NO_LOCKDIR, "make LOCKDIR %s", ve->host->lockdir);
 	for (unsigned int i = 0;; i++) {
 		r = try_lock(path, &fd, &h);
+		now = os_now_ms();
 		/* three quick tries without a timeout: a file being removed, a file being written */
-		if (r != -EAGAIN || (os_now_ms() >= end && i >= 3))
+		if (r != -EAGAIN ||
+		    (now >= end && i >= 3 && !(held_by_monitor(&h) && now < begin + MONITOR_MS)))
 			break;
 		(void)poll(NULL, 0, i < 3 ? 1 : RETRY_MS);
 	}

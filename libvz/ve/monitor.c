@@ -169,7 +169,7 @@ static bool after_init(struct start_op *op, int status)
 	/* reboot(2) in a pid namespace ends its init with SIGHUP for a restart, SIGINT for halt */
 	bool again = WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
 	struct vz_error e = { 0 };
-	int lock = lock_ours(op, again ? "reboot" : "halt");
+	int lock = lock_ours(op, again ? LOCK_REBOOT : LOCK_HALT);
 
 	if (lock < 0)
 		return false;

@@ -62,7 +62,10 @@ bool ve_is_mounted(const struct ve *ve);
 int ve_status(const struct ve *ve);
 
 /* ---- lock.c ---- */
-/* Take LOCKDIR/CTID.lck for verb, waiting host->lock_timeout: a descriptor to ve_unlock(), or VZ_EXIT_LOCKED with the holder. */
+/* The verbs of a monitor that takes down or starts again what ended by itself. */
+#define LOCK_HALT   "halt"
+#define LOCK_REBOOT "reboot"
+/* Take LOCKDIR/CTID.lck for verb, waiting timeout_ms, or 10 s for a monitor: a descriptor to ve_unlock(), or VZ_EXIT_LOCKED with the holder. */
 int ve_lock(const struct ve *ve, const char *verb, int timeout_ms, struct vz_error *e) _must_check_;
 void ve_unlock(const struct ve *ve, int *fd);
 /* The lock that guards allocation of ids and names. */
