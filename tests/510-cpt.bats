@@ -228,7 +228,8 @@ killed() { # FAULT vzctl's words
 }
 # What was undone runs, what was completed is restored; a monitor may hold the lock meanwhile.
 brought_back() {
-	vzctl restore "$CT" || true
+	local said
+	said=$(vzctl restore "$CT" 2>&1 3>&-) || [[ $said != *locked* ]] || return 1
 	ve_is "$CT" "exist mounted running"
 }
 points() { sed -n "s/.*fault_point(\"$1\", \"\([a-z]*\)\").*/\1/p" "$SRC"/*.c; }
