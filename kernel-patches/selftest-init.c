@@ -104,7 +104,7 @@ int main(void)
 	for (m = 0; m < sizeof(mounts) / sizeof(mounts[0]); m++) {
 		mkdir(mounts[m].dir, 0755);
 		if (mount(mounts[m].type, mounts[m].dir, mounts[m].type, 0, NULL) &&
-		    errno != ENODEV)
+		    errno != ENODEV && errno != ENOENT)
 			printf("# %s: cannot be mounted\n", mounts[m].dir);
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
