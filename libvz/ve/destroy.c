@@ -110,6 +110,15 @@ static int retire_files(const struct ve *ve, struct vz_error *e)
 	return 0;
 }
 
+/* What CRIU said of the last checkpoint that failed. */
+static void drop_log(const struct ve *ve)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (str_fmt(&path, "%s/Dump.%u.log", ve->host->dumpdir, ve->id) >= 0)
+		(void)unlink(path);
+}
+
 int ve_destroy(struct ve *ve, struct vz_error *e)
 {
 	int r = ve_need_conf(ve, e);
@@ -133,6 +142,7 @@ int ve_destroy(struct ve *ve, struct vz_error *e)
 	if (r < 0)
 		return r;
 	ve_drop_dump(ve);
+	drop_log(ve);
 	(void)rmdir(ve->conf.root);
 	if (ve->conf.name)
 		IGNORE(name_set(ve->host, ve->id, ve->conf.name, "", NULL));
