@@ -260,6 +260,17 @@ to_pipe() { rm "$dump/img/inventory.img" && mkfifo -m 600 "$dump/img/inventory.i
 	is_alive "$id"
 }
 
+@test "a CRIU without the patches: nothing is dumped that could not be restored" {
+	started "$id"
+	mv /usr/libexec/vz/vz-criu /usr/libexec/vz/vz-criu.off
+	vzctl chkpnt "$id" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- || local status=$?
+	mv /usr/libexec/vz/vz-criu.off /usr/libexec/vz/vz-criu
+	assert_eq "${status:-0}" 16
+	assert_eq "$(grep -c 'make criu' "$BATS_TEST_TMPDIR/said")" 1
+	is_alive "$id"
+	refute_file "$dump"
+}
+
 @test "--dumpfile: what is no dump is neither overwritten nor removed" {
 	started "$id"
 	mkdir -p "$BATS_TEST_TMPDIR/not/img"

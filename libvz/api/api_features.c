@@ -216,9 +216,8 @@ static const struct row rows[] = {
 	  .without = "no restore before all memory is there" },
 	{ .name = "criu", .probe = probe_criu,
 	  .what = "CRIU",
-	  .without = "no chkpnt, no restore (make criu, or apt-get install criu)",
-	  .partly = "containers with user logins, network namespaces of their own or JIT-compiled PHP cannot be suspended, "
-	  "others freeze for longer (make criu)" },
+	  .without = "no chkpnt, no restore (make criu, make install)",
+	  .partly = "no chkpnt, no restore: they need the patches of vz (make criu, make install)" },
 	{ .name = "vz-kernel", .probe = probe_path, .arg = "/proc/vz",
 	  .what = "vz's kernel patches",
 	  .without = "in containers the host's uptime, load and memory show where the kernel has no view of its own; no /proc/user_beancounters" },

@@ -208,6 +208,11 @@ static int begin(struct chkpnt *c, struct vz_error *e)
 	char node[CR_NODE_ID_SIZE];
 	int r = cr_find_program(&c->criu, &c->patched, e);
 
+	/* what another one dumps nobody could restore: cgroups and network are ours, it knows no halves */
+	if (r >= 0 && !c->patched)
+		r = vz_fail(e, -EOPNOTSUPP,
+			    "%s lacks vz's patches, and its dumps could not be restored: make criu",
+			    c->criu);
 	/* for whoever wonders later; not knowing it is no reason to fail */
 	if (r >= 0)
 		IGNORE(cr_version(c->criu, c->version, sizeof(c->version)));

@@ -53,8 +53,7 @@ int cr_find_program(char **ret, bool *ret_patched, struct vz_error *e)
 			*ret_patched = i == 0;
 			return r < 0 ? vz_fail(e, r, "find CRIU") : 0;
 		}
-	return vz_fail(e, -ENOENT,
-		       "CRIU is not installed: make criu, or apt-get install criu (>= 4.1)");
+	return vz_fail(e, -ENOENT, "vz-criu is not installed: make criu && make install");
 }
 
 /* ---- the worker ---- */
