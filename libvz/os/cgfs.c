@@ -152,27 +152,12 @@ static int each_child(int dirfd,
 		      unsigned int depth, void *arg)
 {
 	_cleanup_closedir_ DIR *d = NULL;
-	int fd = cgfs_opendir(dirfd, "."), r = 0;
+	const struct dirent *de;
+	int r = os_list_dir(dirfd, &d);
 
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
-	if (!d) {
-		r = -errno;
-		(void)safe_close(fd);
-		return r;
-	}
-	while (r >= 0) {
-		const struct dirent *de;
-
-		errno = 0;
-		de = readdir(d);
-		if (!de)
-			return -errno;
-		if (de->d_type == DT_DIR && strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0)
+	while (r >= 0 && (r = os_next_entry(d, &de)) > 0)
+		if (de->d_type == DT_DIR)
 			r = fn(dirfd, de->d_name, depth, arg);
-	}
 	return r;
 }
 

@@ -335,6 +335,31 @@ int os_keep_on_exec(int fd)
 	return RET_NERRNO(fcntl(fd, F_SETFD, 0));
 }
 
+int os_list_dir(int dirfd, DIR **ret)
+{
+	int fd = os_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0, 0), r;
+
+	if (fd < 0)
+		return fd;
+	*ret = fdopendir(fd);
+	if (*ret)
+		return 0;
+	r = -errno;
+	(void)safe_close(fd);
+	return r;
+}
+
+int os_next_entry(DIR *d, const struct dirent **ret)
+{
+	do {
+		errno = 0;
+		*ret = readdir(d);
+		if (!*ret)
+			return -errno;
+	} while (strcmp((*ret)->d_name, ".") == 0 || strcmp((*ret)->d_name, "..") == 0);
+	return 1;
+}
+
 int os_readlink(const char *path, char **ret)
 {
 	char buf[PATH_MAX];

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
@@ -49,6 +50,10 @@ int os_cloexec_from(int from) _must_check_;
 /* Close everything but these (any order, negative ones ignored; at most 16). */
 int os_close_except(const int *keep, size_t n) _must_check_;
 int os_readlink(const char *path, char **ret) _must_check_;
+/* Another open file of the directory dirfd, to read its entries from their beginning. */
+int os_list_dir(int dirfd, DIR **ret) _must_check_;
+/* The next entry but "." and "..": 1, 0 at the end. */
+int os_next_entry(DIR *d, const struct dirent **ret) _must_check_;
 /* Sealed memory file holding these bytes, positioned at its start. exec: a program (-EACCES: vm.memfd_noexec). */
 int os_memfd(const char *name, const void *data, size_t len, bool exec) _must_check_;
 /* Make fd survive exec. */

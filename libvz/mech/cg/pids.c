@@ -44,26 +44,17 @@ static int walk(int fd, unsigned int depth, struct os_pids *ret)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	const struct dirent *de;
-	int copy, r = tree_pids(fd, "cgroup.procs", ret, NULL);
+	int r = tree_pids(fd, "cgroup.procs", ret, NULL);
 
 	if (r < 0 && r != -EOPNOTSUPP)
 		return r == -ENODEV ? 0 : r; /* removed meanwhile */
 	if (depth > CGFS_MAX_DEPTH)
 		return -ELOOP;
-	copy = cgfs_opendir(fd, ".");
-	if (copy < 0)
-		return copy;
-	d = fdopendir(copy);
-	if (!d) {
-		r = -errno;
-		(void)safe_close(copy);
-		return r;
-	}
-	for (r = 0; r >= 0 && (de = readdir(d));) {
+	r = os_list_dir(fd, &d);
+	while (r >= 0 && (r = os_next_entry(d, &de)) > 0) {
 		_cleanup_close_ int child = -EBADF;
 
-		if (de->d_type != DT_DIR || strcmp(de->d_name, ".") == 0 ||
-		    strcmp(de->d_name, "..") == 0)
+		if (de->d_type != DT_DIR)
 			continue;
 		child = cgfs_opendir(fd, de->d_name);
 		if (child >= 0)

@@ -151,7 +151,7 @@ static int own_files(const struct build *b, int fd, size_t i)
 	const struct cg_tree *t = b->t;
 	_cleanup_closedir_ DIR *d = NULL;
 	const struct dirent *de;
-	int copy, r = 0;
+	int r = 0;
 
 	if (t->v[i].uid == TREE_HOST) {
 		for (size_t k = i + 1, end = tree_next(t, i); r >= 0 && k < end; k++)
@@ -159,16 +159,8 @@ static int own_files(const struct build *b, int fd, size_t i)
 				r = own_one(b, fd, t->v[k].a, &t->v[k]);
 		return r;
 	}
-	copy = cgfs_opendir(fd, ".");
-	if (copy < 0)
-		return copy;
-	d = fdopendir(copy);
-	if (!d) {
-		r = -errno;
-		(void)safe_close(copy);
-		return r;
-	}
-	while (r >= 0 && (de = readdir(d)))
+	r = os_list_dir(fd, &d);
+	while (r >= 0 && (r = os_next_entry(d, &de)) > 0)
 		if (de->d_type != DT_DIR)
 			r = own_one(b, fd, de->d_name, find_owner(t, i, de->d_name));
 	return r < 0 ? r : own_one(b, fd, ".", find_owner(t, i, "."));

@@ -99,26 +99,11 @@ static int each_entry(int dirfd, int (*fn)(struct save *s, struct place *p, cons
 		      struct save *s, struct place *p)
 {
 	_cleanup_closedir_ DIR *d = NULL;
-	int fd = cgfs_opendir(dirfd, "."), r = 0;
+	const struct dirent *de;
+	int r = os_list_dir(dirfd, &d);
 
-	if (fd < 0)
-		return fd;
-	d = fdopendir(fd);
-	if (!d) {
-		r = -errno;
-		(void)safe_close(fd);
-		return r;
-	}
-	while (r >= 0) {
-		const struct dirent *de;
-
-		errno = 0;
-		de = readdir(d);
-		if (!de)
-			return -errno;
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			r = fn(s, p, de);
-	}
+	while (r >= 0 && (r = os_next_entry(d, &de)) > 0)
+		r = fn(s, p, de);
 	return r;
 }
 

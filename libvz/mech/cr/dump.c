@@ -193,24 +193,18 @@ int cr_dump_put(const struct cr_dump_out *d, const char *name, const void *data,
 static int list_dir(struct cr_manifest *m, int fd, const char *sub, struct vz_error *e)
 {
 	_cleanup_closedir_ DIR *d = NULL;
-	_cleanup_close_ int copy = os_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0, 0);
-	struct dirent *de;
-	int r;
+	const struct dirent *de;
+	int more = os_list_dir(fd, &d), r;
 
-	if (copy >= 0 && (d = fdopendir(copy)))
-		(void)TAKE_FD(copy);
-	if (!d)
-		return vz_fail(e, copy < 0 ? copy : -errno, "list the dump");
-	while ((de = readdir(d))) {
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 ||
-		    (!sub && (strcmp(de->d_name, CR_IMG) == 0 || cr_is_loose(de->d_name))))
+	while (more >= 0 && (more = os_next_entry(d, &de)) > 0) {
+		if (!sub && (strcmp(de->d_name, CR_IMG) == 0 || cr_is_loose(de->d_name)))
 			continue;
 		r = cr_manifest_add(m, sub, de->d_name);
 		if (r < 0)
 			return vz_fail(e, r, "list %s%s%s", sub ? sub : "", sub ? "/" : "",
 				       de->d_name);
 	}
-	return 0;
+	return more < 0 ? vz_fail(e, more, "list the dump") : 0;
 }
 
 /*

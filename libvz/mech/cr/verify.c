@@ -166,20 +166,14 @@ static int check_info(const struct cr_dump_info *i, const struct cr_dump_want *w
 static int check_listing(const struct cr_manifest *m, int fd, const char *sub, struct vz_error *e)
 {
 	_cleanup_closedir_ DIR *d = NULL;
-	_cleanup_close_ int copy = os_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0, 0);
-	struct dirent *de;
+	const struct dirent *de;
+	int r = os_list_dir(fd, &d);
 
-	if (copy >= 0 && (d = fdopendir(copy)))
-		(void)TAKE_FD(copy);
-	if (!d)
-		return vz_fail(e, copy < 0 ? copy : -errno, "list the dump");
-	while ((de = readdir(d))) {
+	while (r >= 0 && (r = os_next_entry(d, &de)) > 0) {
 		const char *n = de->d_name;
 		char name[sizeof(CR_IMG) + sizeof(de->d_name)];
 		_cleanup_free_ char *shown = NULL;
 
-		if (strcmp(n, ".") == 0 || strcmp(n, "..") == 0)
-			continue;
 		if (!sub && (strcmp(n, CR_IMG) == 0 || strcmp(n, CR_MANIFEST) == 0 ||
 			     strcmp(n, CR_MANIFEST_SIG) == 0 || cr_is_loose(n)))
 			continue;
@@ -191,7 +185,7 @@ static int check_listing(const struct cr_manifest *m, int fd, const char *sub, s
 			       "restored from it)",
 			       str_escape(&shown, name) < 0 ? "a file" : shown);
 	}
-	return 0;
+	return r < 0 ? vz_fail(e, r, "list the dump") : 0;
 }
 
 static int verify(struct cr_dump *d, const struct cr_dump_want *want, struct vz_error *e)
