@@ -60,12 +60,15 @@ static const struct step {
 
 static int story(const struct enter *x, const struct entry_msg *m, struct vz_error *e)
 {
+	/* a file system of the VE's may answer with any number; two mean something in here */
+	const int code = m->code == -ECONNRESET || m->code == -ESTALE ? -EIO : m->code;
+
 	if (m->step == ENTRY_EXEC)
-		return vz_fail_exit(e, m->code, VZ_EXIT_BROKEN, "execute %s in the container",
+		return vz_fail_exit(e, code, VZ_EXIT_BROKEN, "execute %s in the container",
 				    x->o->argv[0]);
 	if (m->step < 0 || m->step >= ENTRY_STEPS)
 		return vz_fail(e, -EPROTO, "the process entering the container spoke nonsense");
-	return vz_fail_exit(e, m->code, steps[m->step].exit, "%s", steps[m->step].text);
+	return vz_fail_exit(e, code, steps[m->step].exit, "%s", steps[m->step].text);
 }
 
 static int receive(const struct enter *x, int sock, struct entry_msg *m, int *fd,

@@ -218,9 +218,14 @@ static _Noreturn void inside(char **argv, char **env)
 	need(ENTRY_SESSION, raw(SYS_setsid));
 	if (request.flags & ENTRY_WITH_PTY)
 		make_pty();
+	/*
+	 * Closed, not left to the exec: until then every path is the VE's to make, and
+	 * /proc/self/fd/N/.. of the cgroup's directory would be the host's tree.
+	 */
+	need(ENTRY_STDIO, raw(SYS_close_range, 3, SOCK - 1, 0));
+	need(ENTRY_STDIO, raw(SYS_close_range, SOCK + 1, ~0U, 0));
 	if (raw(SYS_chdir, request.cwd) < 0)
 		need(ENTRY_CWD, raw(SYS_chdir, "/"));
-	need(ENTRY_STDIO, raw(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC));
 	/* the filter before the capabilities: CAPABILITY may take CAP_SYS_ADMIN away */
 	need(ENTRY_FILTER, raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog));
 	need(ENTRY_CAPS, shed_caps(request.caps));
