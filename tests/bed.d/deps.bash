@@ -36,7 +36,8 @@ deps_missing() {
 			printf '%s %s\n' "$cmd" "$pkg"
 	done <<<"$1"
 	if [[ $1 == *qemu* ]]; then
-		vm_virtiofsd >/dev/null || echo 'virtiofsd virtiofsd'
+		# Debian 12 has it in a package that qemu brings along, and none of this name
+		! command -v qemu-system-x86_64 >/dev/null || vm_virtiofsd >/dev/null || echo 'virtiofsd virtiofsd'
 		compgen -G '/usr/lib/*/libc.a' >/dev/null || echo 'libc.a libc6-dev'
 	fi
 	keyring >/dev/null 2>&1 || echo 'debian-archive-keyring.gpg debian-archive-keyring'
@@ -55,7 +56,7 @@ deps_need() {
 need_root() { [ "$EUID" -eq 0 ] || die "nodes are made of namespaces: run as root"; }
 
 cmd_deps() {
-	local list=$DEPS_NS install='' pkgs
+	local list=$DEPS_NS install=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--install) install=1 ;;
@@ -68,7 +69,15 @@ cmd_deps() {
 		deps_need "$list"
 		return
 	fi
-	pkgs=$(deps_missing "$list" | cut -d' ' -f2 | sort -u)
+	deps_install "$list"
+	# what shows only when the first are there
+	deps_install "$list"
+	deps_need "$list"
+}
+
+deps_install() { # LIST
+	local pkgs
+	pkgs=$(deps_missing "$1" | cut -d' ' -f2 | sort -u)
 	[ -n "$pkgs" ] || return 0
 	need_root
 	# others may be installing just now: wait for the lock instead of failing
@@ -76,5 +85,4 @@ cmd_deps() {
 	# shellcheck disable=SC2086
 	DEBIAN_FRONTEND=noninteractive apt-get -y -q --no-install-recommends \
 		-o DPkg::Lock::Timeout=600 install $pkgs
-	deps_need "$list"
 }
