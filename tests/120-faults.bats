@@ -323,30 +323,34 @@ start_hangs() {
 	recovers "$CT"
 }
 
+# both VERB [ARG...]: the command twice at once; "STATUS-STATUS" of them in $both, their words in files of the test
+both() {
+	local pids=() i rc=()
+	for i in 1 2; do
+		vzctl "$1" "$CT" "${@:2}" >"$BATS_TEST_TMPDIR/$1.$i" 2>&1 3>&- &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		status=0 && wait "$i" || status=$?
+		rc+=("$status")
+	done
+	both=${rc[0]}-${rc[1]}
+}
+
 @test "two verbs at once on one VE: one after the other, or refused with 9" {
 	ve_create "$CT"
-	local i a b
+	local i both
 	for i in 1 2 3 4 5 6; do
-		vzctl start "$CT" >/dev/null 2>&1 3>&- & a=$!
-		vzctl start "$CT" >/dev/null 2>&1 3>&- & b=$!
-		status=0 && wait "$a" || status=$?
-		a=$status
-		status=0 && wait "$b" || status=$?
-		b=$status
-		case $a-$b in
+		both start
+		case $both in
 		0-9 | 9-0 | 0-32 | 32-0) ;;
-		*) assert_fail "two starts ended with $a and $b" ;;
+		*) assert_fail "two starts ended with $both: $(head -v "$BATS_TEST_TMPDIR"/start.*)" ;;
 		esac
 		vz exec "$CT" true
-		vzctl stop "$CT" --fast >/dev/null 2>&1 3>&- & a=$!
-		vzctl stop "$CT" --fast >/dev/null 2>&1 3>&- & b=$!
-		status=0 && wait "$a" || status=$?
-		a=$status
-		status=0 && wait "$b" || status=$?
-		b=$status
-		case $a-$b in
+		both stop --fast
+		case $both in
 		0-0 | 0-9 | 9-0) ;;
-		*) assert_fail "two stops ended with $a and $b" ;;
+		*) assert_fail "two stops ended with $both: $(head -v "$BATS_TEST_TMPDIR"/stop.*)" ;;
 		esac
 		ve_status "$CT" "exist unmounted down"
 		nothing_left "$CT"
