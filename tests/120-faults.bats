@@ -174,7 +174,10 @@ nothing_left() { # CTID: of its running
 			ve_status "$CT" "deleted unmounted down"
 			vz 43 start "$CT"
 			vz destroy "$CT"
+		else
+			vz 14 destroy "$CT"
 		fi
+		refute_file "/vz/lock/$CT.lck"
 		ve_create "$CT" --name "$(safename)"
 		vz destroy "$CT"
 		refute_file "/etc/vz/names/$(safename)"

@@ -45,7 +45,11 @@ uint32_t vz_ve_id(const struct vz_ve *v)
 
 int vz_ve_has_config(struct vz_ve *v, struct vz_error *e)
 {
-	return ve_need_conf(&v->ve, e);
+	int r = ve_need_conf(&v->ve, e);
+
+	if (r < 0)
+		ve_lock_tidy(&v->ve);
+	return r;
 }
 
 int vz_ve_status(struct vz_ve *v, struct vz_error *e)

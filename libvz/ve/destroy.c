@@ -150,6 +150,7 @@ int ve_destroy(struct ve *ve, struct vz_error *e)
 	r = retire_files(ve, e);
 	if (r < 0)
 		return r;
+	fault_point("destroy", "gone");
 	log_info(ve->log, "Container private area was destroyed");
 	return 0;
 }

@@ -82,10 +82,10 @@ static bool still_there(int fd, const char *path)
 	       a.st_dev == b.st_dev;
 }
 
-/* 0: *ret_fd is the lock; -EAGAIN: held, see *h */
-static int try_lock(const char *path, int *ret_fd, struct holder *h)
+/* create: O_CREAT or 0. 0: *ret_fd is the lock; -EAGAIN: held, see *h */
+static int try_lock(const char *path, int create, int *ret_fd, struct holder *h)
 {
-	_cleanup_close_ int fd = os_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600, 0);
+	_cleanup_close_ int fd = os_openat(AT_FDCWD, path, O_RDWR | create | O_NOFOLLOW, 0600, 0);
 	int r = fd;
 
 	if (r >= 0)
@@ -145,7 +145,7 @@ int ve_lock(const struct ve *ve, const char *verb, int timeout_ms, struct vz_err
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_NO_LOCKDIR, "make LOCKDIR %s", ve->host->lockdir);
 	for (unsigned int i = 0;; i++) {
-		r = try_lock(path, &fd, &h);
+		r = try_lock(path, O_CREAT, &fd, &h);
 		now = os_now_ms();
 		/* three quick tries without a timeout: a file being removed, a file being written */
 		if (r != -EAGAIN ||
@@ -173,6 +173,16 @@ void ve_unlock(const struct ve *ve, int *fd)
 	if (lock_path(ve, &path) >= 0 && still_there(*fd, path))
 		(void)unlink(path);
 	*fd = safe_close(*fd);
+}
+
+void ve_lock_tidy(const struct ve *ve)
+{
+	_cleanup_free_ char *path = NULL;
+	struct holder h = { 0 };
+	int fd;
+
+	if (lock_path(ve, &path) >= 0 && try_lock(path, 0, &fd, &h) >= 0)
+		ve_unlock(ve, &fd);
 }
 
 int host_lock(const struct host_config *h, struct vz_error *e)

@@ -68,6 +68,8 @@ int ve_status(const struct ve *ve);
 /* Take LOCKDIR/CTID.lck for verb, waiting timeout_ms, or 10 s for a monitor: a descriptor to ve_unlock(), or VZ_EXIT_LOCKED with the holder. */
 int ve_lock(const struct ve *ve, const char *verb, int timeout_ms, struct vz_error *e) _must_check_;
 void ve_unlock(const struct ve *ve, int *fd);
+/* Remove the lock file that a killed destroy left behind of a VE that is no more; one that is held stays. */
+void ve_lock_tidy(const struct ve *ve);
 /* The lock that guards allocation of ids and names. */
 int host_lock(const struct host_config *h, struct vz_error *e) _must_check_;
 
