@@ -45,29 +45,44 @@ static int probe_cgroup(struct probe *p)
 									 : VZ_FEATURE_YES;
 }
 
-/* The controllers that the nearest existing directory above the root offers. */
-static int probe_controller(struct probe *p)
+/* The nearest directory above containers' cgroups that exists, and the controllers that it offers. */
+static int find_cgroup(const struct probe *p, char **ret_dir, char **ret_text)
 {
-	_cleanup_free_ char *root = NULL, *text = NULL;
-	_cleanup_strv_ char **words = NULL;
 	char *slash;
-	int r = cg_root_find(p->vz->host.cgroup_root, &root, NULL);
+	int r = cg_root_find(p->vz->host.cgroup_root, ret_dir, NULL);
 
 	while (r >= 0) {
 		_cleanup_free_ char *path = NULL;
 
-		r = str_fmt(&path, "%s/cgroup.controllers", root);
+		r = str_fmt(&path, "%s/cgroup.controllers", *ret_dir);
 		if (r >= 0)
-			r = os_read_file_at(AT_FDCWD, path, 4096, &text, NULL);
-		slash = strrchr(root, '/');
-		if (r != -ENOENT || !slash || slash == root)
+			r = os_read_file_at(AT_FDCWD, path, 4096, ret_text, NULL);
+		slash = strrchr(*ret_dir, '/');
+		if (r != -ENOENT || !slash || slash == *ret_dir)
 			break;
 		*slash = '\0';
 		r = 0;
 	}
+	return r;
+}
+
+static int probe_controller(struct probe *p)
+{
+	_cleanup_free_ char *dir = NULL, *text = NULL;
+	_cleanup_strv_ char **words = NULL;
+	int r = find_cgroup(p, &dir, &text);
+
 	if (r >= 0)
 		r = strv_split(&words, text, " \n");
 	return r < 0 ? r : strv_has(words, p->arg) ? VZ_FEATURE_YES : VZ_FEATURE_NO;
+}
+
+static int probe_views(struct probe *p)
+{
+	_cleanup_free_ char *dir = NULL, *text = NULL;
+	int r = find_cgroup(p, &dir, &text);
+
+	return r < 0 ? r : cg_probe_views(dir);
 }
 
 static int probe_ns(struct probe *p)
@@ -218,9 +233,15 @@ static const struct row rows[] = {
 	  .what = "CRIU",
 	  .without = "no chkpnt, no restore (make criu, make install)",
 	  .partly = "no chkpnt, no restore: they need the patches of vz (make criu, make install)" },
-	{ .name = "vz-kernel", .probe = probe_path, .arg = "/proc/vz",
-	  .what = "vz's kernel patches",
-	  .without = "in containers the host's uptime, load and memory show where the kernel has no view of its own; no /proc/user_beancounters" },
+	{ .name = "ve", .probe = probe_controller, .arg = "ve",
+	  .what = "vz's kernel patches: containers known by number (cgroup v2 controller ve, /proc/vz)",
+	  .without = "no /proc/vz; the host's hardware in /proc of containers is covered by mounts where it tells secrets" },
+	{ .name = "ve-views", .probe = probe_views,
+	  .what = "vz's kernel patches: containers see their own memory, load, CPUs and times",
+	  .without = "free, uptime, top and nproc in containers show the host's memory, load and CPUs" },
+	{ .name = "ve-counters", .probe = probe_path, .arg = "/proc/user_beancounters",
+	  .what = "vz's kernel patches: beancounters",
+	  .without = "no /proc/user_beancounters; --numfile, --numflock, --numiptent are stored without effect, --numpty works at start" },
 };
 /* clang-format on */
 

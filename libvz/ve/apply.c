@@ -40,6 +40,7 @@ void ve_cg_conf(const struct ve_config *c, struct cg_conf *ret)
 	uint64_t guarantee = c->ubc[UBC_VMGUARPAGES].barrier;
 
 	*ret = (struct cg_conf){
+		.name = c->name,
 		.memory_max = pages_to_bytes(ubc_limit(c, UBC_PHYSPAGES)),
 		.swap_max = ubc_given(c, "SWAPPAGES") ? pages_to_bytes(swap) : CG_UNLIMITED,
 		.pids_max = ubc_limit(c, UBC_NUMPROC),
@@ -91,6 +92,15 @@ static int apply_cpu(struct ve *ve, const struct ve_config *c, struct vz_error *
 static int apply_pids(struct ve *ve, const struct ve_config *c, struct vz_error *e)
 {
 	return vz_wrap_exit(e, apply_cg(ve, c, CG_PIDS, e), VZ_EXIT_SET_UBC, "set NUMPROC");
+}
+
+static int apply_name(struct ve *ve, const struct ve_config *c, struct vz_error *e)
+{
+	_cleanup_close_ int fd = ve_cg_open(ve);
+
+	if (fd < 0)
+		return vz_fail(e, fd, "open the container's cgroup");
+	return vz_wrap_exit(e, cg_rename(fd, c->name, e), VZ_EXIT_NAME, "set the name");
 }
 
 static int apply_net(struct ve *ve, const struct ve_config *c, struct vz_error *e)
@@ -157,10 +167,11 @@ static const struct {
 	int (*fn)(struct ve *ve, const struct ve_config *c, struct vz_error *e);
 	bool undo; /* put back by applying the old configuration; cgroup files by what they held */
 } groups[] = {
-	{ APPLY_MEM, apply_mem, false },     { APPLY_CPU, apply_cpu, false },
-	{ APPLY_PIDS, apply_pids, false },   { APPLY_UBC, apply_ubc, false },
-	{ APPLY_NET, apply_net, true },	     { APPLY_DIST, apply_dist, true },
-	{ APPLY_LATER, apply_later, false }, { APPLY_RESTART, apply_restart, false },
+	{ APPLY_MEM, apply_mem, false },	 { APPLY_CPU, apply_cpu, false },
+	{ APPLY_PIDS, apply_pids, false },	 { APPLY_UBC, apply_ubc, false },
+	{ APPLY_NET, apply_net, true },		 { APPLY_DIST, apply_dist, true },
+	{ APPLY_NAME, apply_name, true },	 { APPLY_LATER, apply_later, false },
+	{ APPLY_RESTART, apply_restart, false },
 };
 
 /* Put back what groups 0..n-1 of mask changed. */

@@ -270,11 +270,17 @@ int start_net_down(void *p, struct vz_error *e)
 	return net_down(op->ve->id, e);
 }
 
-/* From here enter.c finds the VE: it runs, though its init is still held. */
+/* From here the kernel and enter.c find the VE: it runs, though its init is still held. */
 int start_publish_up(void *p, struct vz_error *e)
 {
 	struct start_op *op = p;
+	int r = 0;
 
+	/* without a user namespace of its own its processes are the host's to the kernel */
+	if (ve_has_userns(op->ve))
+		r = cg_started(op->cg, op->spawn.pidfd, e);
+	if (r < 0)
+		return r;
 	op->state.running = true;
 	return state_write(op->ve, &op->state, e);
 }

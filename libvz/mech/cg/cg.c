@@ -19,7 +19,7 @@
 #define V2_MOUNT  "/sys/fs/cgroup"
 #define V2_HYBRID "/sys/fs/cgroup/unified"
 #define CONTROLLERS \
-	"cpu cpuset io memory pids" /* with a parameter of ours or wanted by systemd inside */
+	"cpu cpuset io memory pids " CG_VE /* with a use for us or wanted by systemd inside */
 #define ENTER_DIR	     "vz.enter"
 #define HOST_DIR	     "vz.host"
 /* A VE may nest cgroups, but neither endlessly deep nor fill the host with them. */
@@ -139,15 +139,18 @@ static int make_ve(int cgfd, uid_t uid, gid_t gid)
 	return ve < 0 ? ve : cgfs_chown(ve, uid, gid);
 }
 
-static int fill_ctid(int cgfd, uid_t uid, gid_t gid)
+static int fill_ctid(int cgfd, uint32_t ctid, const char *name, const struct logger *l)
 {
 	int r = os_write_file_at(cgfd, "cgroup.max.depth", MAX_DEPTH_TEXT);
 
 	if (r >= 0)
 		r = os_write_file_at(cgfd, "cgroup.max.descendants", MAX_DESCENDANTS_TEXT);
+	/* before anybody is in it: what is made from now on belongs to the VE */
+	if (r >= 0)
+		r = cg_identify(cgfd, ctid, name, l);
 	if (r >= 0)
 		r = cg_enable(cgfd, NULL);
-	return r < 0 ? r : make_ve(cgfd, uid, gid);
+	return r;
 }
 
 int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid, gid_t gid,
@@ -164,7 +167,9 @@ int cg_make(const char *root, uint32_t ctid, const struct cg_conf *c, uid_t uid,
 	cgfd = cgfs_mkdir(rootfd, name.s, &made);
 	if (cgfd < 0)
 		return vz_fail(e, cgfd, "create cgroup %s/%u", root, ctid);
-	r = fill_ctid(cgfd, uid, gid);
+	r = fill_ctid(cgfd, ctid, c->name, l);
+	if (r >= 0)
+		r = make_ve(cgfd, uid, gid);
 	if (r < 0)
 		(void)vz_fail(e, r, "set up cgroup %s/%u", root, ctid);
 	else if (!c->missing_warn)

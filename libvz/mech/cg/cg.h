@@ -4,6 +4,7 @@
  *   ROOT/CTID        limits; the VE never reaches it
  *   ROOT/CTID/ve     delegated to the VE (owned by its base id), the root of its cgroup namespace
  *   ROOT/CTID/ve/vz.enter  where exec and enter put their processes
+ * A kernel with vz's patches has the controller ve: ROOT/CTID is what it calls a VE.
  * Knows nothing of VEs beyond the number; paths come from the caller.
  */
 #ifndef MECH_CG_H
@@ -20,6 +21,8 @@
 #define CG_UNLIMITED UINT64_MAX
 
 struct cg_conf {
+	const char
+		*name; /* the container's, or NULL: for people who look at the kernel's own lists */
 	uint64_t memory_max, swap_max, memory_low; /* bytes; CG_UNLIMITED; low: 0 = none */
 	uint64_t pids_max;			   /* CG_UNLIMITED */
 	uint32_t cpu_units;		/* 8..500000; cpu.weight = clamp(units/10, 1, 10000) */
@@ -59,6 +62,11 @@ int cg_open_enter(int cgfd, uid_t uid, gid_t gid, struct vz_error *e) _must_chec
 int cg_open_host(int cgfd, struct vz_error *e) _must_check_;
 /* Remove that again; processes in it, or none at all, are no error. */
 void cg_close_host(int cgfd);
+/* ident.c: what a kernel with vz's patches is told; where it has them not, nothing is done and that is success.
+ * cg_make() gave ROOT/CTID its number. init, the first process of a VE with a user namespace, runs from now on. */
+int cg_started(int cgfd, int init_pidfd, struct vz_error *e) _must_check_;
+/* Another name, or NULL. */
+int cg_rename(int cgfd, const char *name, struct vz_error *e) _must_check_;
 /* Write the limits named by what; on failure those written are put back. */
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
 	     struct vz_error *e) _must_check_;
@@ -85,6 +93,10 @@ int cg_kill(int cgfd, int timeout_ms, struct vz_error *e) _must_check_;
 int cg_wait_empty(int cgfd, int timeout_ms) _must_check_;
 /* Remove the subtree bottom-up; absent is fine; -EBUSY when processes are left. */
 int cg_remove(const char *root, uint32_t ctid, struct vz_error *e) _must_check_;
+
+/* probe.c: 1 when this kernel shows the processes of a VE what is the VE's, 0, or a negative errno; tried in a
+ * cgroup made beneath dir for it. */
+int cg_probe_views(const char *dir) _must_check_;
 
 struct cg_stat {
 	uint64_t memory, memory_peak, swap, kernel, slab_reclaimable, sock,

@@ -47,7 +47,8 @@ int cg_enable(int fd, const char *list)
 
 		next = p + n + (p[n] == ' ');
 		p[n] = '\0';
-		if (n && (!list || cgfs_has_word(list, p)) && !cgfs_has_word(on, p))
+		if (n && (list ? cgfs_has_word(list, p) : strcmp(p, CG_VE) != 0) &&
+		    !cgfs_has_word(on, p))
 			str_addf(&ops, "%s+%s", ops.len ? " " : "", p);
 	}
 	if (ops.failed)

@@ -49,6 +49,7 @@ int cg_kill(int cgfd, int timeout_ms, struct vz_error *e)
 	uint64_t end = os_now_ms() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms);
 	int r;
 
+	cg_end_init(cgfd);
 	do {
 		uint64_t now = os_now_ms(), left = end > now ? end - now : 0;
 

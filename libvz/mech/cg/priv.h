@@ -6,7 +6,14 @@
 #include "mech/cg/cg.h"
 #include "os/os.h"
 
-/* Enable those of the controllers in list (blank separated; NULL: all that are there) for fd's children.
+/* The controller of vz's kernel patches; never on beneath CTID, where all is the VE's anyway. */
+#define CG_VE "ve"
+/* Tell the kernel which VE this cgroup is. One without the patches, or with this number elsewhere, goes without. */
+int cg_identify(int cgfd, uint32_t ctid, const char *name, const struct logger *l) _must_check_;
+/* Have the kernel end init, and with it whatever could fork. */
+void cg_end_init(int cgfd);
+
+/* Enable those of the controllers in list (blank separated; NULL: all that are there, but ve) for fd's children.
  * What cannot be enabled is left out: whether that hurts is found by cg_missing(). */
 int cg_enable(int fd, const char *list) _must_check_;
 /* controller is not in cgfd, and params need it: the warning, or -EOPNOTSUPP with the cause named. */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A VE in a kernel with vz's patches: ve.id, ve.name and ve.state of its cgroup.
+ * Knows that none of it is needed: without the files everything works, and what the
+ * kernel does better then stays undone.  Tricky: a user namespace belongs to the VE of
+ * the cgroup that its maker was in, so the number has to be there before anybody is.
+ */
+#include "mech/cg/priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "os/cgfs.h"
+
+#define NAME_MAX_BYTES 63 /* of ve.name */
+
+/* Not there, or (in a user namespace of somebody's) not for us. */
+static bool is_absent(int r)
+{
+	return r == -ENOENT || r == -EACCES || r == -EPERM;
+}
+
+/* At most what the kernel takes, and no half of a character at the end. */
+static int write_name(int cgfd, const char *name)
+{
+	char text[NAME_MAX_BYTES + 2] = "\n";
+	size_t n = name ? strlen(name) : 0;
+
+	if (n > NAME_MAX_BYTES)
+		for (n = NAME_MAX_BYTES; n && ((unsigned char)name[n] & 0xc0) == 0x80;)
+			n--;
+	if (n)
+		memcpy(text, name, n);
+	text[n] = '\n';
+	text[n + 1] = '\0';
+	return os_write_file_at(cgfd, "ve.name", text);
+}
+
+int cg_identify(int cgfd, uint32_t ctid, const char *name, const struct logger *l)
+{
+	char id[16];
+	int r;
+
+	(void)snprintf(id, sizeof(id), "%u", ctid);
+	r = os_write_file_at(cgfd, "ve.id", id);
+	if (r == -ENOENT) {
+		log_debug(l, "cgroup: the kernel has no controller " CG_VE);
+		return 0;
+	}
+	/* two test beds on one machine, say; a VE needs its number in the kernel for what it is shown only */
+	if (r == -EEXIST || is_absent(r)) {
+		log_warn(l,
+			 "The kernel does not take the container as VE %u (%s): it is shown the "
+			 "host's load, memory and CPUs",
+			 ctid, r == -EEXIST ? "another cgroup has the number" : "not permitted");
+		return 0;
+	}
+	if (r >= 0)
+		r = write_name(cgfd, name);
+	return r;
+}
+
+int cg_rename(int cgfd, const char *name, struct vz_error *e)
+{
+	int r = write_name(cgfd, name);
+
+	return r < 0 && !is_absent(r) ? vz_fail(e, r, "write ve.name of the container's cgroup")
+				      : 0;
+}
+
+int cg_started(int cgfd, int init_pidfd, struct vz_error *e)
+{
+	char text[32];
+	int r;
+
+	(void)snprintf(text, sizeof(text), "START pidfd=%d", init_pidfd);
+	r = os_write_file_at(cgfd, "ve.state", text);
+	/* -ENXIO: it has no number, see cg_identify() */
+	if (r >= 0 || r == -ENXIO || is_absent(r))
+		return 0;
+	return vz_fail(e, r, "tell the kernel that the container runs (ve.state)");
+}
+
+void cg_end_init(int cgfd)
+{
+	/* mostly none runs, or this kernel does not know of it; who kills the cgroup kills it anyway */
+	IGNORE(os_write_file_at(cgfd, "ve.state", "STOP"));
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mech/cg: what a kernel with vz's patches is told, in a directory that has its files and is no cgroup. */
+#include <string.h>
+
+#include "mech/cg/priv.h"
+#include "os/cgfs.h"
+#include "os/os.h"
+#include "test.h"
+
+static char dir[] = "/tmp/vz-test-ident.XXXXXX";
+static struct vz_error err;
+#define E (vz_error_clear(&err), &err)
+
+static char line[256];
+
+static void remember(void *data, int level, const char *text)
+{
+	(void)data;
+	if (level <= VZ_LOG_WARN)
+		(void)snprintf(line, sizeof(line), "%s", text);
+}
+static const struct logger logger = { .fn = remember, .level = VZ_LOG_DEBUG };
+
+/* An empty file of that name. */
+static bool put(int fd, const char *name)
+{
+	_cleanup_close_ int f = os_openat(fd, name, O_WRONLY | O_CREAT | O_TRUNC, 0600, 0);
+
+	return f >= 0;
+}
+
+static const char *got(int fd, const char *name)
+{
+	static char text[256];
+	_cleanup_free_ char *all = NULL;
+
+	if (cgfs_read(fd, name, &all) < 0)
+		return NULL;
+	(void)snprintf(text, sizeof(text), "%s", all);
+	return text;
+}
+
+static void test_without(int fd)
+{
+	ok_int(cg_identify(fd, 101, "web", &logger), 0, "a kernel without the patches is fine");
+	ok_int(cg_started(fd, 7, E), 0, "so is a start there");
+	ok_int(cg_rename(fd, "db", E), 0, "and a new name");
+	cg_end_init(fd);
+	ok(faccessat(fd, "ve.id", F_OK, 0) < 0 && faccessat(fd, "ve.state", F_OK, 0) < 0 &&
+		   faccessat(fd, "ve.name", F_OK, 0) < 0,
+	   "no file was made");
+	ok_str(line, "", "nothing to warn of");
+}
+
+static void test_with(int fd)
+{
+	ok(put(fd, "ve.id") && put(fd, "ve.name") && put(fd, "ve.state"), "files");
+	ok_int(cg_identify(fd, 2147483644, "web", &logger), 0, "identify");
+	ok_str(got(fd, "ve.id"), "2147483644", "the largest CTID there is");
+	ok_str(got(fd, "ve.name"), "web", "name");
+	ok_int(cg_started(fd, 23, E), 0, "started");
+	ok_str(got(fd, "ve.state"), "START pidfd=23", "by its pidfd");
+	ok(put(fd, "ve.state"), "file");
+	cg_end_init(fd);
+	ok_str(got(fd, "ve.state"), "STOP", "stopped");
+}
+
+static void test_names(int fd)
+{
+	char name[80];
+
+	ok(put(fd, "ve.name"), "file");
+	ok_int(cg_rename(fd, NULL, E), 0, "no name");
+	ok_str(got(fd, "ve.name"), "", "which the kernel learns by an empty line");
+	memset(name, 'x', sizeof(name));
+	name[63] = '\0';
+	ok_int(cg_rename(fd, name, E), 0, "63 bytes");
+	ok_str(got(fd, "ve.name"), name, "all of them");
+	ok(put(fd, "ve.name"), "file");
+	/* 61 letters, then one of three bytes that would be cut in its middle */
+	memcpy(name + 61, "\xe2\x82\xac.", sizeof("\xe2\x82\xac."));
+	ok_int(cg_rename(fd, name, E), 0, "65 bytes");
+	name[61] = '\0';
+	ok_str(got(fd, "ve.name"), name, "are cut between two characters");
+}
+
+static void test_refused(int fd)
+{
+	ok(unlinkat(fd, "ve.id", 0) == 0 && unlinkat(fd, "ve.state", 0) == 0, "files away");
+	ok(mkdirat(fd, "ve.id", 0700) == 0 && mkdirat(fd, "ve.state", 0700) == 0,
+	   "what cannot be written");
+	ok_int(cg_identify(fd, 101, NULL, &logger), -EISDIR, "is an error");
+	ok_int(cg_started(fd, 7, E), -EISDIR, "at a start, too");
+	ok(strstr(err.text, "ve.state"), "which is named: %s", err.text);
+}
+
+int main(void)
+{
+	_cleanup_close_ int fd = -EBADF;
+
+	if (!mkdtemp(dir))
+		return 1;
+	fd = cgfs_opendir(AT_FDCWD, dir);
+	test_without(fd);
+	test_with(fd);
+	test_names(fd);
+	test_refused(fd);
+	ok_int(os_rm_rf_at(AT_FDCWD, dir), 0, "clean up");
+	return test_done();
+}
