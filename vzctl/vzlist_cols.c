@@ -10,8 +10,10 @@
 
 #define IN_USAGE(member) (offsetof(struct vz_ve_usage, member) + 1)
 /* clang-format off */
-#define UBC(n, h, k, ...)                                                                     \
+#define COUNTER(n, h, k, ...)                                                                     \
 	{ .name = n, .header = h, .width = 10, .kind = COL_UBC, .key = k, .get = get_ubc, __VA_ARGS__ }
+/* r: the row of the kernel's beancounters */
+#define UBC(n, h, r, ...) COUNTER(n, h, #r, .row = VZ_UBC_##r + 1, __VA_ARGS__)
 /* clang-format on */
 
 /* clang-format off */
@@ -33,30 +35,30 @@ const struct column columns[] = {
 	{ "searchdomain", "SEARCHDOMAIN", -15, COL_LIST, "SEARCHDOMAIN", .help = "search domains" },
 	{ "status", "STATUS", -9, COL_STR, .get = get_status, .help = "running, mounted, suspended or stopped" },
 
-	UBC("kmemsize", "KMEMSIZE", "KMEMSIZE", .help = "kernel memory, bytes", .held = IN_USAGE(kernel_bytes)),
-	UBC("lockedpages", "LOCKEDP", "LOCKEDPAGES", .help = "locked memory, pages"),
-	UBC("privvmpages", "PRIVVMP", "PRIVVMPAGES", .help = "committed private memory, pages"),
-	UBC("shmpages", "SHMP", "SHMPAGES", .help = "shared memory and tmpfs, pages", .held = IN_USAGE(shmem_bytes), .pages = true),
-	UBC("numproc", "NPROC", "NUMPROC", .help = "processes and threads", .held = IN_USAGE(procs),
+	UBC("kmemsize", "KMEMSIZE", KMEMSIZE, .help = "kernel memory, bytes", .held = IN_USAGE(kernel_bytes)),
+	UBC("lockedpages", "LOCKEDP", LOCKEDPAGES, .help = "locked memory, pages"),
+	UBC("privvmpages", "PRIVVMP", PRIVVMPAGES, .help = "committed private memory, pages"),
+	UBC("shmpages", "SHMP", SHMPAGES, .help = "shared memory and tmpfs, pages", .held = IN_USAGE(shmem_bytes), .pages = true),
+	UBC("numproc", "NPROC", NUMPROC, .help = "processes and threads", .held = IN_USAGE(procs),
 	    .maxheld = IN_USAGE(procs_max), .failcnt = IN_USAGE(procs_failed)),
-	UBC("physpages", "PHYSP", "PHYSPAGES", .help = "memory, pages", .held = IN_USAGE(memory_bytes),
+	UBC("physpages", "PHYSP", PHYSPAGES, .help = "memory, pages", .held = IN_USAGE(memory_bytes),
 	    .maxheld = IN_USAGE(memory_peak_bytes), .pages = true),
-	UBC("vmguarpages", "VMGUARP", "VMGUARPAGES", .help = "guaranteed memory, pages"),
-	UBC("oomguarpages", "OOMGUARP", "OOMGUARPAGES", .help = "memory and swap, pages; failures are OOM kills",
+	UBC("vmguarpages", "VMGUARP", VMGUARPAGES, .help = "guaranteed memory, pages"),
+	UBC("oomguarpages", "OOMGUARP", OOMGUARPAGES, .help = "memory and swap, pages; failures are OOM kills",
 	    .held = IN_USAGE(memory_bytes), .held2 = IN_USAGE(swap_bytes), .failcnt = IN_USAGE(oom_kills), .pages = true),
-	UBC("numtcpsock", "NTCPSOCK", "NUMTCPSOCK", .help = "TCP sockets"),
-	UBC("numflock", "NFLOCK", "NUMFLOCK", .help = "file locks"),
-	UBC("numpty", "NPTY", "NUMPTY", .help = "pseudo-terminals"),
-	UBC("numsiginfo", "NSIGINFO", "NUMSIGINFO", .help = "queued signals"),
-	UBC("tcpsndbuf", "TCPSNDB", "TCPSNDBUF", .help = "TCP send buffers, bytes"),
-	UBC("tcprcvbuf", "TCPRCVB", "TCPRCVBUF", .help = "TCP receive buffers, bytes"),
-	UBC("othersockbuf", "OTHSOCKB", "OTHERSOCKBUF", .help = "other socket buffers, bytes"),
-	UBC("dgramrcvbuf", "DGRAMRB", "DGRAMRCVBUF", .help = "datagram receive buffers, bytes"),
-	UBC("numothersock", "NOTHSOCK", "NUMOTHERSOCK", .help = "other sockets"),
-	UBC("dcachesize", "DCACHESZ", "DCACHESIZE", .help = "directory and inode caches, bytes", .held = IN_USAGE(reclaimable_bytes)),
-	UBC("numfile", "NFILE", "NUMFILE", .help = "open files"),
-	UBC("numiptent", "NIPTENT", "NUMIPTENT", .help = "packet filter rules"),
-	UBC("swappages", "SWAPP", "SWAPPAGES", .help = "swap, pages", .held = IN_USAGE(swap_bytes), .pages = true),
+	UBC("numtcpsock", "NTCPSOCK", NUMTCPSOCK, .help = "TCP sockets"),
+	UBC("numflock", "NFLOCK", NUMFLOCK, .help = "file locks"),
+	UBC("numpty", "NPTY", NUMPTY, .help = "pseudo-terminals"),
+	UBC("numsiginfo", "NSIGINFO", NUMSIGINFO, .help = "queued signals"),
+	UBC("tcpsndbuf", "TCPSNDB", TCPSNDBUF, .help = "TCP send buffers, bytes"),
+	UBC("tcprcvbuf", "TCPRCVB", TCPRCVBUF, .help = "TCP receive buffers, bytes"),
+	UBC("othersockbuf", "OTHSOCKB", OTHERSOCKBUF, .help = "other socket buffers, bytes"),
+	UBC("dgramrcvbuf", "DGRAMRB", DGRAMRCVBUF, .help = "datagram receive buffers, bytes"),
+	UBC("numothersock", "NOTHSOCK", NUMOTHERSOCK, .help = "other sockets"),
+	UBC("dcachesize", "DCACHESZ", DCACHESIZE, .help = "directory and inode caches, bytes", .held = IN_USAGE(reclaimable_bytes)),
+	UBC("numfile", "NFILE", NUMFILE, .help = "open files"),
+	UBC("numiptent", "NIPTENT", NUMIPTENT, .help = "packet filter rules"),
+	COUNTER("swappages", "SWAPP", "SWAPPAGES", .help = "swap, pages", .held = IN_USAGE(swap_bytes), .pages = true),
 
 	{ "diskspace", "DSPACE", 10, COL_PAIR, "DISKSPACE", .get = get_disk, .held = IN_USAGE(disk_bytes), .help = "disk space, KiB" },
 	{ "diskinodes", "DINODES", 10, COL_PAIR, "DISKINODES", .get = get_disk, .held = IN_USAGE(disk_inodes), .help = "inodes" },

@@ -123,6 +123,16 @@ char *get_status(struct ve *v, const struct column *c, char sub)
 						 : "stopped");
 }
 
+/* As a kernel with vz's patches counts it, for what is not known without. */
+static char *kernel_row(struct ve *v, const struct column *c, char sub)
+{
+	const struct vz_ubc_row *row = c->row ? &usage(v)->ubc[c->row - 1] : NULL;
+
+	if (!row)
+		return NULL;
+	return number(sub == 'm' ? row->maxheld : sub == 'f' ? row->failcnt : row->held);
+}
+
 char *get_ubc(struct ve *v, const struct column *c, char sub)
 {
 	size_t at = sub == 'm' ? c->maxheld : sub == 'f' ? c->failcnt : c->held;
@@ -137,7 +147,7 @@ char *get_ubc(struct ve *v, const struct column *c, char sub)
 	if (!sub && c->held2)
 		more = counter(v, c->held2);
 	if (n == UNKNOWN || more == UNKNOWN)
-		return NULL;
+		return kernel_row(v, c, sub);
 	n += more;
 	return number(c->pages && sub != 'f' ? n / (uint64_t)sysconf(_SC_PAGESIZE) : n);
 }

@@ -85,6 +85,14 @@ static int probe_views(struct probe *p)
 	return r < 0 ? r : cg_probe_views(dir);
 }
 
+static int probe_ve_file(struct probe *p)
+{
+	_cleanup_free_ char *dir = NULL, *text = NULL;
+	int r = find_cgroup(p, &dir, &text);
+
+	return r < 0 ? r : cg_probe_file(dir, p->arg);
+}
+
 static int probe_ns(struct probe *p)
 {
 	return os_probe_ns(p->arg);
@@ -93,11 +101,6 @@ static int probe_ns(struct probe *p)
 static int probe_device(struct probe *p)
 {
 	return os_probe_device(p->arg);
-}
-
-static int probe_path(struct probe *p)
-{
-	return os_exists(p->arg);
 }
 
 #define PLAIN(name)                              \
@@ -114,6 +117,7 @@ PLAIN(tcp_repair)
 PLAIN(soft_dirty)
 PLAIN(pagemap_scan)
 PLAIN(userfaultfd)
+PLAIN(timer_ids)
 
 static int probe_overlay_in(struct probe *p, const char *dir)
 {
@@ -239,9 +243,15 @@ static const struct row rows[] = {
 	{ .name = "ve-views", .probe = probe_views,
 	  .what = "vz's kernel patches: containers see their own memory, load, CPUs and times",
 	  .without = "free, uptime, top and nproc in containers show the host's memory, load and CPUs" },
-	{ .name = "ve-counters", .probe = probe_path, .arg = "/proc/user_beancounters",
+	{ .name = "ve-counters", .probe = probe_ve_file, .arg = "ve.limits",
 	  .what = "vz's kernel patches: beancounters",
-	  .without = "no /proc/user_beancounters; --numfile, --numflock, --numiptent are stored without effect, --numpty works at start" },
+	  .without = "no /proc/user_beancounters; beancounters beyond memory, processes and (at start) --numpty are stored without effect" },
+	{ .name = "ve-log", .probe = probe_ve_file, .arg = "ve.log",
+	  .what = "vz's kernel patches: a kernel log for each container",
+	  .without = "dmesg in containers is refused; what the kernel says of them stands in the host's log" },
+	{ .name = "timer-ids", .probe = probe_timer_ids,
+	  .what = "timers restored by number",
+	  .without = "restoring a process whose timers have high numbers takes longer" },
 };
 /* clang-format on */
 

@@ -18,7 +18,7 @@
 
 #define UBC_UNLIMITED ((uint64_t)INT64_MAX)
 
-/* order of /proc/user_beancounters, without the dummies; swappages last */
+/* order of /proc/user_beancounters, without the dummies; then what has no row there */
 enum ubc_id {
 	UBC_KMEMSIZE,
 	UBC_LOCKEDPAGES,
@@ -41,6 +41,7 @@ enum ubc_id {
 	UBC_NUMFILE,
 	UBC_NUMIPTENT,
 	UBC_SWAPPAGES,
+	UBC_NUMNETIF,
 	UBC_COUNT
 };
 
@@ -54,6 +55,7 @@ enum apply_group {
 	APPLY_MEM,     /* memory.* */
 	APPLY_CPU,     /* cpu.*, cpuset.* */
 	APPLY_PIDS,    /* pids.max */
+	APPLY_PTY,     /* beancounter of the kernel, or a restart */
 	APPLY_NET,     /* venet addresses */
 	APPLY_DIST,    /* hostname, resolver: edits inside the VE */
 	APPLY_DEV,     /* device access */
@@ -234,6 +236,11 @@ int ctid_resolve(const struct host_config *h, const char *arg, uint32_t *ret, st
 	_must_check_;
 
 /* ---- changes (changes.c): option=value pairs in order ---- */
+/* ubc.c: keys of the beancounters that new was given otherwise than old and nothing enforces, ", " between: 1, or
+ * 0 for none. counted: the kernel is one with beancounters. */
+int ubc_without_effect(const struct ve_config *old, const struct ve_config *new, bool counted,
+		       char **ret) _must_check_;
+
 struct vz_changes;
 int changes_new(struct vz_changes **ret) _must_check_;
 struct vz_changes *changes_free(struct vz_changes *c);

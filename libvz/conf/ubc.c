@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+#include "base/str.h"
+
 enum { NUMIPTENT_MIN = 16 };
 
 const struct param *ubc_param(enum ubc_id id)
@@ -114,4 +116,32 @@ int ubc_check(const struct ve_config *c, struct vz_error *e)
 				p->key);
 	}
 	return 0;
+}
+
+/* What a kernel with vz's patches refuses more of. */
+static bool is_counted(enum ubc_id id)
+{
+	return id == UBC_NUMFILE || id == UBC_NUMFLOCK || id == UBC_NUMPTY || id == UBC_NUMIPTENT ||
+	       id == UBC_NUMNETIF;
+}
+
+int ubc_without_effect(const struct ve_config *old, const struct ve_config *new, bool counted,
+		       char **ret)
+{
+	struct str list = { 0 };
+	int r;
+
+	for (enum ubc_id id = 0; id < UBC_COUNT; id++) {
+		const struct param *p = ubc_param(id);
+		const struct ubc *a = &old->ubc[id], *b = &new->ubc[id];
+
+		if (p->group != APPLY_UBC || (counted && is_counted(id)) || !param_is_set(new, p) ||
+		    new->origin[param_index(p)] != FROM_CLI ||
+		    (a->barrier == b->barrier && a->limit == b->limit))
+			continue;
+		str_addf(&list, "%s%s", list.len ? ", " : "", p->key);
+	}
+	r = list.len || list.failed ? str_take(&list, ret) : 0;
+	str_done(&list);
+	return r < 0 ? r : *ret != NULL;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -28,6 +29,9 @@
 /* _IOWR('f', 16, struct pm_scan_arg) of linux/fs.h since 6.7: twelve numbers */
 #define PM_SCAN_NUMBERS 12
 #define PM_SCAN		_IOWR('f', 16, uint64_t[PM_SCAN_NUMBERS])
+/* linux/prctl.h since 6.15 */
+#define TIMER_IDS	77 /* PR_TIMER_CREATE_RESTORE_IDS */
+#define TIMER_IDS_GET	2
 #define UFFD_USER_ONLY	1 /* UFFD_USER_MODE_ONLY */
 
 int os_probe_ns(const char *name)
@@ -193,5 +197,12 @@ int os_probe_userfaultfd(void)
 	if (fd < 0)
 		return errno == ENOSYS ? 0 : -errno;
 	(void)safe_close(fd);
+	return 1;
+}
+
+int os_probe_timer_ids(void)
+{
+	if (prctl(TIMER_IDS, TIMER_IDS_GET, 0, 0, 0) < 0)
+		return errno == EINVAL ? 0 : -errno;
 	return 1;
 }

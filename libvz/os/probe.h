@@ -23,6 +23,8 @@ int os_probe_soft_dirty(void) _must_check_;
 /* PAGEMAP_SCAN of /proc/PID/pagemap (Linux 6.7) */
 int os_probe_pagemap_scan(void) _must_check_;
 int os_probe_userfaultfd(void) _must_check_;
+/* timer_create(2) can be told the number (Linux 6.15, or vz's patches) */
+int os_probe_timer_ids(void) _must_check_;
 /* A device node can be opened: its driver is there. */
 int os_probe_device(const char *path) _must_check_;
 

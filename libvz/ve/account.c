@@ -8,6 +8,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "os/os.h"
+#include "ve/usage.h"
 
 #include <string.h>
 
@@ -22,11 +23,23 @@ static const struct counter {
 	{                                                           \
 #member, offsetof(struct vz_ve_usage, member), peak \
 	}
-	C(cpu_user_us, false),	   C(cpu_system_us, false),    C(procs_max, true),
-	C(procs_failed, false),	   C(memory_peak_bytes, true), C(oom_kills, false),
-	C(net_in_bytes, false),	   C(net_in_packets, false),   C(net_out_bytes, false),
+	C(cpu_user_us, false),
+	C(cpu_system_us, false),
+	C(procs_max, true),
+	C(procs_failed, false),
+	C(memory_peak_bytes, true),
+	C(oom_kills, false),
+	C(net_in_bytes, false),
+	C(net_in_packets, false),
+	C(net_out_bytes, false),
 	C(net_out_packets, false),
 #undef C
+#define R(row, name)                                                                        \
+	{ name ".maxheld", offsetof(struct vz_ve_usage, ubc[VZ_UBC_##row].maxheld), true }, \
+		{ name ".failcnt", offsetof(struct vz_ve_usage, ubc[VZ_UBC_##row].failcnt), \
+		  false },
+	USAGE_ROWS(R)
+#undef R
 };
 
 static uint64_t *member(struct vz_ve_usage *u, const struct counter *c)

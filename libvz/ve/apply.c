@@ -27,6 +27,23 @@ static uint64_t ubc_limit(const struct ve_config *c, enum ubc_id id)
 	return v && v < UBC_UNLIMITED ? v : UBC_UNLIMITED;
 }
 
+/* Which of them the kernel's counters are. */
+static void ve_counters(const struct ve_config *c, struct cg_pair *ret)
+{
+	static const enum ubc_id ids[CG_COUNTERS] = {
+		[CG_NUMFILE] = UBC_NUMFILE,   [CG_NUMFLOCK] = UBC_NUMFLOCK,
+		[CG_NUMPTY] = UBC_NUMPTY,     [CG_NUMIPTENT] = UBC_NUMIPTENT,
+		[CG_NUMNETIF] = UBC_NUMNETIF,
+	};
+
+	for (enum cg_counter i = 0; i < CG_COUNTERS; i++) {
+		const struct ubc *u = &c->ubc[ids[i]];
+
+		ret[i].barrier = u->barrier < UBC_UNLIMITED ? u->barrier : CG_UNLIMITED;
+		ret[i].limit = u->limit < UBC_UNLIMITED ? u->limit : CG_UNLIMITED;
+	}
+}
+
 static bool ubc_given(const struct ve_config *c, const char *key)
 {
 	const struct param *p = param_by_key(key);
@@ -52,6 +69,7 @@ void ve_cg_conf(const struct ve_config *c, struct cg_conf *ret)
 	};
 	if (ret->pids_max == UBC_UNLIMITED)
 		ret->pids_max = CG_UNLIMITED;
+	ve_counters(c, ret->counters);
 	if (ubc_given(c, "VMGUARPAGES") && guarantee < UBC_UNLIMITED)
 		ret->memory_low = MIN(pages_to_bytes(guarantee), ret->memory_max);
 }
@@ -65,6 +83,13 @@ void ve_sec_conf(const struct ve_config *c, struct sec_conf *ret)
 		.nesting = c->features.on >> FEAT_NESTING & 1,
 		.nomigrate = c->features.on >> FEAT_NOMIGRATE & 1,
 	};
+}
+
+bool ve_counts_ptys(const struct ve *ve)
+{
+	_cleanup_close_ int fd = ve_cg_open(ve);
+
+	return fd >= 0 && cg_counts(fd, CG_NUMPTY);
 }
 
 static int apply_cg(struct ve *ve, const struct ve_config *c, unsigned int what, struct vz_error *e)
@@ -136,11 +161,7 @@ static int apply_dist(struct ve *ve, const struct ve_config *c, struct vz_error 
 
 static int apply_ubc(struct ve *ve, const struct ve_config *c, struct vz_error *e)
 {
-	(void)c;
-	(void)e;
-	log_debug(ve->log,
-		  "beancounters without a kernel counter are stored and reported, not enforced");
-	return 0;
+	return vz_wrap_exit(e, apply_cg(ve, c, CG_COUNT, e), VZ_EXIT_SET_UBC, "set beancounters");
 }
 
 static int apply_later(struct ve *ve, const struct ve_config *c, struct vz_error *e)
@@ -161,17 +182,26 @@ static int apply_restart(struct ve *ve, const struct ve_config *c, struct vz_err
 	return 0;
 }
 
+static int apply_pty(struct ve *ve, const struct ve_config *c, struct vz_error *e)
+{
+	const struct ubc *old = &ve->conf.ubc[UBC_NUMPTY], *new = &c->ubc[UBC_NUMPTY];
+
+	if (ve_counts_ptys(ve))
+		return apply_ubc(ve, c, e);
+	return old->limit == new->limit ? 0 : apply_restart(ve, c, e);
+}
+
 /* In order of application; a group without a row changes nothing in a running VE. */
 static const struct {
 	enum apply_group group;
 	int (*fn)(struct ve *ve, const struct ve_config *c, struct vz_error *e);
 	bool undo; /* put back by applying the old configuration; cgroup files by what they held */
 } groups[] = {
-	{ APPLY_MEM, apply_mem, false },	 { APPLY_CPU, apply_cpu, false },
-	{ APPLY_PIDS, apply_pids, false },	 { APPLY_UBC, apply_ubc, false },
-	{ APPLY_NET, apply_net, true },		 { APPLY_DIST, apply_dist, true },
-	{ APPLY_NAME, apply_name, true },	 { APPLY_LATER, apply_later, false },
-	{ APPLY_RESTART, apply_restart, false },
+	{ APPLY_MEM, apply_mem, false },     { APPLY_CPU, apply_cpu, false },
+	{ APPLY_PIDS, apply_pids, false },   { APPLY_UBC, apply_ubc, false },
+	{ APPLY_PTY, apply_pty, false },     { APPLY_NET, apply_net, true },
+	{ APPLY_DIST, apply_dist, true },    { APPLY_NAME, apply_name, true },
+	{ APPLY_LATER, apply_later, false }, { APPLY_RESTART, apply_restart, false },
 };
 
 /* Put back what groups 0..n-1 of mask changed. */

@@ -13,9 +13,16 @@
 #include <string.h>
 #include <vz/ve.h>
 
-#define RESTART_GROUPS (1U << APPLY_RESTART)
 /* groups whose state is the kernel's; applying them again changes nothing */
-#define LIVE_GROUPS    (1U << APPLY_MEM | 1U << APPLY_CPU | 1U << APPLY_PIDS | 1U << APPLY_NET)
+#define LIVE_GROUPS                                                               \
+	(1U << APPLY_MEM | 1U << APPLY_CPU | 1U << APPLY_PIDS | 1U << APPLY_UBC | \
+	 1U << APPLY_PTY | 1U << APPLY_NET)
+
+/* The groups that this VE, as it runs on this kernel, needs a restart for. */
+static unsigned int restart_groups(const struct ve *ve)
+{
+	return 1U << APPLY_RESTART | (ve_counts_ptys(ve) ? 0 : 1U << APPLY_PTY);
+}
 
 /* Addresses the VE does not have yet must not be somebody else's. */
 static int check_addresses(const struct ve *ve, const struct ve_config *new, struct vz_error *e)
@@ -68,10 +75,19 @@ static int check_suspended(const struct ve *ve, const struct ve_config *new, uns
 	    new->uid_base != ve->conf.uid_base || new->gid_base != ve->conf.gid_base)
 		return ve_refuse_suspended(
 			ve, "a change of --root, --private, --local_uid or --local_gid", e);
-	if (groups & RESTART_GROUPS)
+	if (groups & restart_groups(ve))
 		log_warn(ve->log, "The container is suspended: what only a restart applies is "
 				  "not there when it is resumed");
 	return 0;
+}
+
+/* What is only kept for those who ask for it is not to be taken for a limit. */
+static void tell_without_effect(const struct ve *ve, const struct ve_config *new)
+{
+	_cleanup_free_ char *list = NULL;
+
+	if (ubc_without_effect(&ve->conf, new, os_exists("/proc/user_beancounters") > 0, &list) > 0)
+		log_warn(ve->log, "Stored without effect on this kernel: %s", list);
 }
 
 static int check(const struct ve *ve, const struct ve_config *new, unsigned int groups,
@@ -110,7 +126,7 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsig
 	if (flags & VZ_REAPPLY && flags & VZ_SAVE)
 		apply = groups |= 1U << APPLY_NAME;
 	else if (flags & VZ_REAPPLY)
-		apply |= 1U << APPLY_MEM | 1U << APPLY_PIDS | 1U << APPLY_UBC;
+		apply |= 1U << APPLY_MEM | 1U << APPLY_PIDS | 1U << APPLY_UBC | 1U << APPLY_PTY;
 	if (!groups && flags & VZ_SAVE)
 		log_info(ve->log, "No changes in CT configuration, not saving");
 	if (!apply)
@@ -118,8 +134,9 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsig
 	r = check(ve, new, groups, flags, running, e);
 	if (r < 0)
 		return r;
+	tell_without_effect(ve, new);
 	if (flags & (VZ_IGNORE | VZ_RESTART))
-		apply &= ~RESTART_GROUPS;
+		apply &= ~restart_groups(ve);
 	if (running) {
 		r = ve_apply(ve, &ve->conf, new, apply, e);
 		if (r < 0)
@@ -128,14 +145,14 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsig
 	if (flags & VZ_SAVE && groups) {
 		r = save(ve, new, groups, e);
 		if (r < 0 && running)
-			IGNORE(ve_apply(ve, new, &ve->conf, apply & ~RESTART_GROUPS, NULL));
+			IGNORE(ve_apply(ve, new, &ve->conf, apply & ~restart_groups(ve), NULL));
 		if (r < 0)
 			return r;
 	} else if (running && groups) {
 		log_warn(ve->log,
 			 "WARNING: Settings were not saved to config (use --save flag to save)");
 	}
-	if (running && flags & VZ_RESTART && groups & RESTART_GROUPS)
+	if (running && flags & VZ_RESTART && groups & restart_groups(ve))
 		return 1;
 	return 0;
 }

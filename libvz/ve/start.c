@@ -206,7 +206,8 @@ static int spawn_up(void *p, struct vz_error *e)
 			     .console = { -EBADF, -EBADF, -EBADF, 0 } };
 	if (shm && shm < UBC_UNLIMITED / 65536)
 		s->shm_bytes = shm * (uint64_t)sysconf(_SC_PAGESIZE);
-	if (ptys && ptys < 1U << 20)
+	/* the VE cannot lift a limit of its devpts, and neither can we: only where nobody else counts */
+	if (ptys && ptys < 1U << 20 && !cg_counts(op->cg, CG_NUMPTY))
 		s->ptys = (uint32_t)ptys;
 	ve_sec_conf(&ve->conf, &s->sec);
 	r = sec_seccomp_get(&s->sec, &s->filter, e);

@@ -27,6 +27,18 @@ static void from_cgroup(const struct cg_stat *s, struct vz_ve_usage *u)
 	u->oom_kills = s->oom_kills;
 }
 
+static void from_counters(int cgfd, struct vz_ve_usage *u)
+{
+#define NAME(row, name) [VZ_UBC_##row] = name,
+	static const char *const names[VZ_UBC_ROWS] = { USAGE_ROWS(NAME) };
+#undef NAME
+	struct cg_row rows[VZ_UBC_ROWS];
+
+	IGNORE(cg_rows(cgfd, names, VZ_UBC_ROWS, rows)); /* unknown, then */
+	for (size_t i = 0; i < VZ_UBC_ROWS; i++)
+		u->ubc[i] = (struct vz_ubc_row){ rows[i].held, rows[i].maxheld, rows[i].failcnt };
+}
+
 static void from_network(const struct ve *ve, struct vz_ve_usage *u)
 {
 	struct net_traffic t;
@@ -57,6 +69,7 @@ int ve_usage(const struct ve *ve, struct vz_ve_usage *u, struct vz_error *e)
 	if (r < 0)
 		return vz_fail(e, r, "read the container's cgroup");
 	from_cgroup(&cs, u);
+	from_counters(cg, u);
 	from_network(ve, u);
 	account_merge(ve, u);
 	u->uptime_ms = os_now_ms() - s.started_ms;

@@ -194,6 +194,8 @@ int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_con
 /* ---- apply.c ---- */
 void ve_cg_conf(const struct ve_config *c, struct cg_conf *ret);
 void ve_sec_conf(const struct ve_config *c, struct sec_conf *ret);
+/* The running VE's pseudo terminals are counted by the kernel, which can change their limit. */
+bool ve_counts_ptys(const struct ve *ve);
 int ve_apply(struct ve *ve, const struct ve_config *old, const struct ve_config *new,
 	     unsigned int groups, struct vz_error *e) _must_check_;
 

@@ -116,6 +116,48 @@ static void test_incomplete(void)
 	ve_config_done(&c);
 }
 
+/* What "set" says of these options over this file, "" for nothing. */
+static const char *idle(const char *file, bool counted, const char *opt, const char *value)
+{
+	static char text[512];
+	_cleanup_free_ char *list = NULL;
+	struct vz_changes *ch = NULL;
+	struct ve_config c, new;
+	struct vz_error e = { 0 };
+	int r;
+
+	load(&c, file);
+	ve_config_init(&new);
+	r = ve_config_copy(&new, &c);
+	if (r >= 0)
+		r = changes_new(&ch);
+	if (r >= 0)
+		r = changes_add(ch, opt, value, &e);
+	if (r >= 0)
+		r = changes_apply(ch, &new, &env.h, &e);
+	if (r >= 0)
+		r = ubc_without_effect(&c, &new, counted, &list);
+	(void)snprintf(text, sizeof(text), "%s", r < 0 ? e.text : list ? list : "");
+	ok_int(r, list ? 1 : 0, "--%s %s", opt, value);
+	ch = changes_free(ch);
+	ve_config_done(&new);
+	ve_config_done(&c);
+	return text;
+}
+
+static void test_without_effect(void)
+{
+	static const char vswap[] = "PHYSPAGES=0:65536\nSWAPPAGES=0:0\nNUMFILE=10:10\n";
+
+	ok_str(idle(vswap, false, "numfile", "20"), "NUMFILE", "a kernel that does not count");
+	ok_str(idle(vswap, true, "numfile", "20"), "", "one that does");
+	ok_str(idle(vswap, false, "numfile", "10"), "", "nothing new");
+	ok_str(idle(vswap, true, "numtcpsock", "20"), "NUMTCPSOCK", "what no kernel limits");
+	ok_str(idle(vswap, false, "numproc", "20"), "", "processes are the pids controller's");
+	ok_str(idle(vswap, false, "numpty", "20"), "", "and pseudo terminals devpts'");
+	ok_str(idle(vswap, false, "physpages", "0:100"), "", "what only follows was not given");
+}
+
 static void test_ids(void)
 {
 	static const struct {
@@ -276,6 +318,7 @@ int main(void)
 	test_precedence();
 	env_load(&env, VZ_CONF);
 	test_incomplete();
+	test_without_effect();
 	test_ids();
 	test_options();
 	test_refusals();

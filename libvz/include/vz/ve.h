@@ -117,6 +117,35 @@ VZ_API int vz_ve_check(struct vz_ve *ve, struct vz_finding **ret, size_t *ret_n,
 /* Release what vz_ve_check gave; NULL is fine. */
 VZ_API void vz_findings_free(struct vz_finding *v, size_t n);
 
+/* Rows of /proc/user_beancounters, in its order but for the dummies. */
+enum vz_ubc {
+	VZ_UBC_KMEMSIZE,
+	VZ_UBC_LOCKEDPAGES,
+	VZ_UBC_PRIVVMPAGES,
+	VZ_UBC_SHMPAGES,
+	VZ_UBC_NUMPROC,
+	VZ_UBC_PHYSPAGES,
+	VZ_UBC_VMGUARPAGES,
+	VZ_UBC_OOMGUARPAGES,
+	VZ_UBC_NUMTCPSOCK,
+	VZ_UBC_NUMFLOCK,
+	VZ_UBC_NUMPTY,
+	VZ_UBC_NUMSIGINFO,
+	VZ_UBC_TCPSNDBUF,
+	VZ_UBC_TCPRCVBUF,
+	VZ_UBC_OTHERSOCKBUF,
+	VZ_UBC_DGRAMRCVBUF,
+	VZ_UBC_NUMOTHERSOCK,
+	VZ_UBC_DCACHESIZE,
+	VZ_UBC_NUMFILE,
+	VZ_UBC_NUMIPTENT,
+	VZ_UBC_ROWS
+};
+/* One of them as a kernel with vz's patches counts it, in the row's unit. */
+struct vz_ubc_row {
+	uint64_t held, maxheld, failcnt;
+};
+
 /* Usage of a VE, one reading. UINT64_MAX = unknown. */
 struct vz_ve_usage {
 	size_t size;
@@ -129,6 +158,7 @@ struct vz_ve_usage {
 	uint64_t oom_kills, procs_failed;
 	double loadavg[3]; /* negative: unknown */
 	uint64_t net_in_bytes, net_in_packets, net_out_bytes, net_out_packets; /* of venet0 */
+	struct vz_ubc_row ubc[VZ_UBC_ROWS]; /* by enum vz_ubc; unknown where the kernel counts none */
 };
 /* Counters go on over a checkpoint. Read it; ret->size set by the caller. -ESRCH with VZ_EXIT_NOT_RUNNING. */
 VZ_API int vz_ve_usage(struct vz_ve *ve, struct vz_ve_usage *ret, struct vz_error *e);

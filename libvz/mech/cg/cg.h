@@ -20,6 +20,12 @@
 
 #define CG_UNLIMITED UINT64_MAX
 
+/* What a kernel with vz's patches counts beyond memory and processes. */
+enum cg_counter { CG_NUMFILE, CG_NUMFLOCK, CG_NUMPTY, CG_NUMIPTENT, CG_NUMNETIF, CG_COUNTERS };
+struct cg_pair {
+	uint64_t barrier, limit; /* CG_UNLIMITED, or 0: not set */
+};
+
 struct cg_conf {
 	const char
 		*name; /* the container's, or NULL: for people who look at the kernel's own lists */
@@ -29,7 +35,8 @@ struct cg_conf {
 	uint32_t cpu_percent;		/* 100 per CPU; 0 = none */
 	uint32_t cpus;			/* 0 = all; a cap of cpus*100 percent */
 	const char *cpumask, *nodemask; /* NULL or "" = all */
-	bool missing_warn;		/* a limit without its controller: warn, do not fail */
+	struct cg_pair counters[CG_COUNTERS];
+	bool missing_warn; /* a limit without its controller: warn, do not fail */
 };
 
 struct cg_dev_rule {
@@ -40,7 +47,7 @@ struct cg_dev_rule {
 };
 enum { CG_DEV_READ = 1, CG_DEV_WRITE = 2, CG_DEV_MKNOD = 4 };
 
-enum cg_what { CG_MEM = 1, CG_CPU = 2, CG_PIDS = 4, CG_ALL = 7 };
+enum cg_what { CG_MEM = 1, CG_CPU = 2, CG_PIDS = 4, CG_COUNT = 8, CG_ALL = 15 };
 
 /* Where VEs' cgroups stand: conf (vz.conf CGROUP_ROOT) or found: the v2 mount (statfs magic; on a
  * hybrid machine .../unified) + "/vz". *ret is a path; nothing is created. */
@@ -73,11 +80,19 @@ int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct 
 /* The limits in force, for cg_restore() when a change of several things fails. Unreadable ones are left out. */
 #define CG_LIMITS 8
 struct cg_saved {
-	char *text[CG_LIMITS];
+	char *text[CG_LIMITS], *counters;
 };
 void cg_save(int cgfd, struct cg_saved *ret);
 void cg_restore(int cgfd, const struct cg_saved *s, const struct logger *l);
 void cg_saved_done(struct cg_saved *s);
+/* Does this kernel count these of the VE, and refuse more than the limit? */
+bool cg_counts(int cgfd, enum cg_counter i);
+/* Rows of the VE's beancounters by their names, all UINT64_MAX where this kernel has none; in the units of
+ * /proc/user_beancounters. */
+struct cg_row {
+	uint64_t held, maxheld, failcnt;
+};
+int cg_rows(int cgfd, const char *const *rows, size_t n, struct cg_row *ret) _must_check_;
 /* Device access: what every VE has (null, zero, full, random, tty, pts, fuse, tun; mknod of anything) and
  * these rules, as a BPF program on CTID which replaces the previous one in one step. */
 int cg_devices(int cgfd, const struct cg_dev_rule *rules, size_t n, struct vz_error *e)
@@ -97,6 +112,8 @@ int cg_remove(const char *root, uint32_t ctid, struct vz_error *e) _must_check_;
 /* probe.c: 1 when this kernel shows the processes of a VE what is the VE's, 0, or a negative errno; tried in a
  * cgroup made beneath dir for it. */
 int cg_probe_views(const char *dir) _must_check_;
+/* Does a VE's cgroup have this file? */
+int cg_probe_file(const char *dir, const char *file) _must_check_;
 
 struct cg_stat {
 	uint64_t memory, memory_peak, swap, kernel, slab_reclaimable, sock,

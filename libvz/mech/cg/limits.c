@@ -204,12 +204,15 @@ void cg_save(int cgfd, struct cg_saved *ret)
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
 		if (cgfs_read(cgfd, limits[i].file, &ret->text[i]) < 0)
 			ret->text[i] = NULL;
+	if (cg_counters_save(cgfd, &ret->counters) < 0)
+		ret->counters = NULL;
 }
 
 void cg_saved_done(struct cg_saved *s)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(s->text); i++)
 		free(TAKE_PTR(s->text[i]));
+	free(TAKE_PTR(s->counters));
 }
 
 static void put_back(int cgfd, char *const *old, const struct logger *l)
@@ -225,6 +228,8 @@ static void put_back(int cgfd, char *const *old, const struct logger *l)
 void cg_restore(int cgfd, const struct cg_saved *s, const struct logger *l)
 {
 	put_back(cgfd, s->text, l);
+	if (s->counters && cg_counters_put(cgfd, s->counters) < 0)
+		log_warn(l, "The beancounters could not be set back");
 }
 
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
@@ -241,6 +246,8 @@ int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct 
 	for (size_t i = 0; i < ARRAY_SIZE(limits) && r >= 0; i++)
 		if ((limits[i].what & what) && !missing[i])
 			r = write_limit(cgfd, &limits[i], c, &old[i], e);
+	if (r >= 0 && what & CG_COUNT)
+		r = cg_counters_apply(cgfd, c, l, e);
 	if (r < 0)
 		put_back(cgfd, old, l);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {

@@ -19,6 +19,12 @@ int cg_enable(int fd, const char *list) _must_check_;
 /* controller is not in cgfd, and params need it: the warning, or -EOPNOTSUPP with the cause named. */
 int cg_missing(int cgfd, const char *controller, const char *params, bool warn,
 	       const struct logger *l, struct vz_error *e) _must_check_;
+/* counters.c: write what differs, all or nothing; a kernel that counts nothing has nothing to write. */
+int cg_counters_apply(int cgfd, const struct cg_conf *c, const struct logger *l, struct vz_error *e)
+	_must_check_;
+/* All lines in force, and putting them back. */
+int cg_counters_save(int cgfd, char **ret) _must_check_;
+int cg_counters_put(int cgfd, const char *text) _must_check_;
 /* Fail when a limit of c that is not the default has no file in cgfd. */
 int cg_check_limits(int cgfd, const struct cg_conf *c, struct vz_error *e) _must_check_;
 

@@ -63,7 +63,13 @@ static int ask(int fd)
 	return status == SEES_LIMIT << 8 ? 1 : status == SEES_HOST << 8 ? 0 : -EIO;
 }
 
-int cg_probe_views(const char *dir)
+static int has_file(int fd, const char *file)
+{
+	return faccessat(fd, file, F_OK, 0) == 0;
+}
+
+/* In a new cgroup beneath dir that has the controllers; file NULL: what a VE is shown. */
+static int probe_in(const char *dir, const char *file)
 {
 	_cleanup_close_ int parent = cgfs_opendir(AT_FDCWD, dir), fd = -EBADF;
 	int r = parent;
@@ -73,8 +79,18 @@ int cg_probe_views(const char *dir)
 	if (r >= 0)
 		r = fd = cgfs_mkdir(parent, PROBE_DIR, NULL);
 	if (r >= 0)
-		r = ask(fd);
+		r = file ? has_file(fd, file) : ask(fd);
 	if (fd >= 0)
 		IGNORE(cgfs_remove(parent, PROBE_DIR));
 	return r;
+}
+
+int cg_probe_views(const char *dir)
+{
+	return probe_in(dir, NULL);
+}
+
+int cg_probe_file(const char *dir, const char *file)
+{
+	return probe_in(dir, file);
 }
