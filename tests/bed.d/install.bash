@@ -9,7 +9,8 @@
 install_stage() {
 	local stage=$1 log=$STATE/install.$$.log
 	mkdir -p "$STATE"
-	if ! locked "$STATE/locks/build.$(sha256sum <<<"$TOP" | cut -c1-8)" \
+	# one build at a time, whichever bed asks for it
+	if ! locked "$CACHE/locks/build.$(sha256sum <<<"$TOP" | cut -c1-8)" \
 		make -C "$TOP" -j "$(nproc)" --no-print-directory O=build-bed install \
 		"DESTDIR=$stage" prefix=/usr sysconfdir=/etc localstatedir=/var >"$log" 2>&1; then
 		tail -n 30 "$log" >&2
