@@ -31,6 +31,7 @@ struct check {
 	void *data;
 	struct item v[V_COUNT];
 	bool vswap, changed;
+	bool host; /* vz.conf: no VE's limits need be there */
 	int worst;
 };
 
@@ -194,7 +195,7 @@ static int check_missing(struct check *c, struct vz_error *e)
 		p.text = "is missing although PHYSPAGES has a limit; 0:0 means no swap";
 		return say(c, &p, e);
 	}
-	for (size_t i = 0; !c->vswap && r >= 0 && i < V_COUNT; i++) {
+	for (size_t i = 0; !c->vswap && !c->host && r >= 0 && i < V_COUNT; i++) {
 		if (!(shapes[i] & NEEDED) || c->v[i].line)
 			continue;
 		p.key = c->v[i].p->key;
@@ -372,7 +373,10 @@ static int check_all(struct check *c, struct vz_error *e)
 int config_validate(const char *path, vz_problem_fn *fn, void *data, struct vz_error *e)
 {
 	_cleanup_conf_file_ struct conf_file *f = NULL;
-	struct check c = { .fn = fn, .data = data };
+	const char *name = strrchr(path, '/');
+	struct check c = { .fn = fn,
+			   .data = data,
+			   .host = strcmp(name ? name + 1 : path, "vz.conf") == 0 };
 	int r = conf_file_read(&f, path, NULL, e);
 
 	if (r < 0)
