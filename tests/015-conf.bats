@@ -74,6 +74,25 @@ has_line() {
 	[[ $output == *'--gw is accepted without effect'* ]]
 }
 
+@test "what is wrong in a file is said once, of vz.conf, too" {
+	requires root
+	printf '%s\n' LOCK_TIMEOUT=soon LOGGING=yes >>"$VZ_CONF_DIR/vz.conf"
+	echo nonsense >>"$conf"
+	vz set 101 --onboot yes --save
+	[ "$(grep -c 'vz.conf: LOCK_TIMEOUT: bad value' <<<"$output")" = 1 ]
+	[ "$(grep -c 'vz.conf: line 5: LOGGING: the key stood above already' <<<"$output")" = 1 ]
+	[ "$(grep -c "101.conf: line 5: there is no '='" <<<"$output")" = 1 ]
+	vz status 101
+	[[ $output == 'CTID 101 '* ]]
+}
+
+@test "vzcfgvalidate: vz.conf need not hold limits" {
+	cmd 0 vzcfgvalidate "$VZ_CONF_DIR/vz.conf"
+	echo LOCK_TIMEOUT=soon >>"$VZ_CONF_DIR/vz.conf"
+	cmd 2 vzcfgvalidate "$VZ_CONF_DIR/vz.conf"
+	[[ $output == *'line 4: LOCK_TIMEOUT: bad value'* ]]
+}
+
 @test "vzcfgvalidate: every sample is right" {
 	for f in "$BATS_TEST_DIRNAME"/../templates/conf/*.conf-sample; do
 		cmd 0 vzcfgvalidate "$f"

@@ -12,6 +12,7 @@
 struct vz {
 	struct host_config host;
 	struct logger log;
+	char **early; /* what is wrong in vz.conf, until there is a log to say it to */
 };
 
 struct vz_ve {

@@ -2,11 +2,30 @@
 /* The context: one host configuration, one log function. */
 #include "api/api.h"
 
+#include "base/str.h"
 #include "os/os.h"
 
 #include "build.h"
 
 #include <unistd.h>
+
+/* vz.conf decides where messages go: what is to be said of it waits for the first log function. */
+static void keep(void *data, int level, const char *line)
+{
+	struct vz *vz = data;
+
+	(void)level;
+	if (strv_add(&vz->early, line) < 0)
+		return; /* the rest is told all the same */
+}
+
+static void say_early(struct vz *vz)
+{
+	for (char **l = vz->early; l && *l; l++)
+		log_warn(&vz->log, "%s", *l);
+	strv_free(vz->early);
+	vz->early = NULL;
+}
 
 int vz_new(struct vz **ret, const char *vz_conf, struct vz_error *e)
 {
@@ -15,8 +34,10 @@ int vz_new(struct vz **ret, const char *vz_conf, struct vz_error *e)
 
 	if (!vz)
 		return vz_fail(e, -ENOMEM, "open the context");
-	r = host_config_load(&vz->host, vz_conf, &vz->log, e);
+	r = host_config_load(&vz->host, vz_conf,
+			     &(struct logger){ .fn = keep, .data = vz, .level = VZ_LOG_WARN }, e);
 	if (r < 0) {
+		strv_free(vz->early);
 		free(vz);
 		return vz_wrap_exit(e, r, VZ_EXIT_VZCONF, "host configuration");
 	}
@@ -26,8 +47,10 @@ int vz_new(struct vz **ret, const char *vz_conf, struct vz_error *e)
 
 struct vz *vz_free(struct vz *vz)
 {
-	if (vz)
+	if (vz) {
 		host_config_done(&vz->host);
+		strv_free(vz->early);
+	}
 	free(vz);
 	return NULL;
 }
@@ -35,6 +58,8 @@ struct vz *vz_free(struct vz *vz)
 void vz_set_log(struct vz *vz, vz_log_fn *fn, void *data, int level)
 {
 	vz->log = (struct logger){ .fn = fn, .data = data, .level = level };
+	if (fn)
+		say_early(vz);
 }
 
 const char *vz_version(void)

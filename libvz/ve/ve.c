@@ -25,7 +25,8 @@ int ve_reload(struct ve *ve, struct vz_error *e)
 
 	ve_config_done(&ve->conf);
 	ve_config_init(&ve->conf);
-	r = ve_config_load(&ve->conf, ve->host, ve->id, ve->log, e);
+	/* what is wrong in the file is said once, not at every reading */
+	r = ve_config_load(&ve->conf, ve->host, ve->id, ve->have_conf ? NULL : ve->log, e);
 	ve->have_conf = r >= 0;
 	if (r != -ENOENT)
 		return r;

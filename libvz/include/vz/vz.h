@@ -44,7 +44,10 @@ VZ_API int vz_new(struct vz **ret, const char *vz_conf, struct vz_error *e);
 /* Release the context; NULL is fine. Returns NULL. */
 VZ_API struct vz *vz_free(struct vz *vz);
 
-/* Install the message function (default: none) and the highest level wanted. */
+/*
+ * Install the message function (default: none) and the highest level wanted.
+ * The first one gets, at once, what vz_new() found wrong in vz.conf.
+ */
 VZ_API void vz_set_log(struct vz *vz, vz_log_fn *fn, void *data, int level);
 
 /*
