@@ -50,6 +50,18 @@ ssh_banner='exec 5<>/dev/tcp/ADDR/22 && IFS= read -t 5 -r line <&5 && echo "$lin
 	assert_match '^SSH-2'
 }
 
+@test "root logs in over ssh with the password that was set, and not before" {
+	local ask=$BATS_TEST_TMPDIR/ask ssh=(setsid -w ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o
+		NumberOfPasswordPrompts=1 -o LogLevel=ERROR "root@$(ve_ip 3)" hostname)
+	printf '%s\n' '#!/bin/sh' 'echo geheim' >"$ask"
+	chmod +x "$ask"
+	export SSH_ASKPASS=$ask SSH_ASKPASS_REQUIRE=force DISPLAY=:0
+	cmd 255 timeout 30 "${ssh[@]}"
+	vz set "$CT" --userpasswd root:geheim
+	cmd 0 timeout 30 "${ssh[@]}"
+	assert_output deb.example
+}
+
 @test "a package is installed inside" {
 	requires mirror
 	local codename
