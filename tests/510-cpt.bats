@@ -149,6 +149,9 @@ processes() { find "$(cgroup_root)" -path "*/$1/*" -name cgroup.procs -exec cat 
 	fails 20 "dumpfile" vzctl restore "$CT" --undump
 	vz start "$CT"
 	fails 32 "already running" vzctl restore "$CT"
+	fails 17 "not suspended" vzctl restore "$CT" --resume
+	fails 17 "not suspended" vzctl restore "$CT" --kill
+	fails 16 "not suspended" vzctl chkpnt "$CT" --kill
 	vz chkpnt "$CT" --flags 7 --context 1f --skip_arpdetect
 	vz restore "$CT" --skip-fsck --skip_arpdetect
 }
@@ -160,7 +163,7 @@ processes() { find "$(cgroup_root)" -path "*/$1/*" -name cgroup.procs -exec cat 
 	assert_match 'ms  total'
 	requires jq
 	output=$(vzctl --quiet restore "$CT" --json 2>/dev/null 3>&-)
-	[ "$(jq '.tasks > 0 and .verify > 0' <<<"$output")" = true ]
+	[ "$(jq '.tasks > 0 and .verify > 0 and .total > .tasks' <<<"$output")" = true ]
 }
 
 @test "a checkpoint that fails leaves the VE running" {

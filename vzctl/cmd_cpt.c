@@ -67,33 +67,42 @@ static void take_time(void *data, const char *phase, uint64_t us)
 	t->v[t->n++].us = us;
 }
 
+/* A name with a dot is part of the phase above or below it, as somebody else measured it. */
+static uint64_t total(const struct times *t)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (!strchr(t->v[i].name, '.'))
+			sum += t->v[i].us;
+	return sum;
+}
+
+static void json_us(struct json *j, const char *key, uint64_t us)
+{
+	char number[24];
+
+	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)us);
+	json_key(j, key);
+	json_number(j, number);
+}
+
 static void print_json(const struct times *t)
 {
 	struct json j = { .f = stdout };
 
 	json_open(&j, '{');
-	for (size_t i = 0; i < t->n; i++) {
-		char number[24];
-
-		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)t->v[i].us);
-		json_key(&j, t->v[i].name);
-		json_number(&j, number);
-	}
+	for (size_t i = 0; i < t->n; i++)
+		json_us(&j, t->v[i].name, t->v[i].us);
+	json_us(&j, "total", total(t));
 	json_close(&j, '}');
-	putchar('\n');
 }
 
-/* A name with a dot is part of the phase above or below it, as somebody else measured it. */
 static void print_table(const struct times *t)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < t->n; i++) {
+	for (size_t i = 0; i < t->n; i++)
 		printf("%10.2f ms  %s\n", (double)t->v[i].us / 1000, t->v[i].name);
-		if (!strchr(t->v[i].name, '.'))
-			sum += t->v[i].us;
-	}
-	printf("%10.2f ms  total\n", (double)sum / 1000);
+	printf("%10.2f ms  total\n", (double)total(t) / 1000);
 }
 
 /* ---- the commands ---- */
