@@ -186,6 +186,11 @@ nothing_left() { # CTID: of its running
 	assert_num "$n" ge 2 points
 	nothing_destroyed() { [ -z "$(compgen -G '/vz/private/.destroyed-*')" ]; }
 	wait_until 10 nothing_destroyed
+	# killed between writing the file and giving it its name
+	ve_create "$CT"
+	touch "/etc/vz/conf/.$CT.conf.0123abcd.tmp"
+	vz destroy "$CT"
+	refute_file "/etc/vz/conf/.$CT.conf.0123abcd.tmp"
 }
 
 # vzctl WORDS, killed after a while of up to $1 ms

@@ -5,6 +5,7 @@
  */
 #include "os/os.h"
 
+#include <fnmatch.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <string.h>
@@ -240,6 +241,21 @@ int os_create_file(const char *path, const void *data, size_t len, mode_t mode)
 int os_replace_file_volatile(const char *path, const void *data, size_t len, mode_t mode)
 {
 	return replace_file(path, data, len, mode, REPLACE);
+}
+
+void os_drop_leftovers(const char *dir, const char *name)
+{
+	_cleanup_close_ int fd = os_openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY, 0, 0);
+	_cleanup_free_ char *pattern = NULL;
+	const struct dirent *de;
+	DIR *d = NULL;
+
+	if (fd < 0 || asprintf(&pattern, ".%s.????????.tmp", name) < 0 || os_list_dir(fd, &d) < 0)
+		return;
+	while (os_next_entry(d, &de) > 0)
+		if (fnmatch(pattern, de->d_name, 0) == 0)
+			(void)unlinkat(fd, de->d_name, 0);
+	(void)closedir(d);
 }
 
 int os_mkdir_p(const char *path, mode_t mode)

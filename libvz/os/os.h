@@ -38,6 +38,8 @@ int os_create_file(const char *path, const void *data, size_t len, mode_t mode) 
 int os_replace_file_volatile(const char *path, const void *data, size_t len, mode_t mode)
 	_must_check_;
 int os_fsync_dir(const char *path) _must_check_;
+/* Remove what killed writers of DIR/NAME left beside it; for who knows that nobody writes it now. */
+void os_drop_leftovers(const char *dir, const char *name);
 int os_write_all(int fd, const void *data, size_t len) _must_check_;
 /* write(2) where the reader may be gone: -EPIPE without SIGPIPE, which would end a daemon that uses libvz. */
 ssize_t os_write_pipe(int fd, const void *data, size_t len) _must_check_;

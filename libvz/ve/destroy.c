@@ -81,6 +81,7 @@ static int remove_area(const struct ve *ve, struct vz_error *e)
 static int remove_unfinished(const struct ve *ve, struct vz_error *e)
 {
 	_cleanup_free_ char *tmp = NULL, *marker = NULL;
+	char conf[32];
 	int r = str_fmt(&tmp, "%s.tmp", ve->conf.private);
 
 	if (r >= 0)
@@ -91,6 +92,8 @@ static int remove_unfinished(const struct ve *ve, struct vz_error *e)
 		return vz_fail_exit(e, r, VZ_EXIT_DELETE, "remove %s",
 				    tmp ? tmp : ve->conf.private);
 	(void)unlink(marker);
+	(void)snprintf(conf, sizeof(conf), "%u.conf", ve->id);
+	os_drop_leftovers(ve->host->confdir, conf);
 	return 0;
 }
 
