@@ -400,8 +400,9 @@ int ve_restore(struct ve *ve, const struct vz_cpt *opts, int lock_fd, struct vz_
 		return r;
 	if (opts->cmd == VZ_CPT_RESUME || opts->cmd == VZ_CPT_KILL) {
 		if (ve_is_running(ve) && !cpt_is_suspended(ve))
-			return vz_fail_exit(e, -EINVAL, VZ_EXIT_RESTORE,
-					    "Restoring failed: Container is running, not suspended");
+			return vz_fail_exit(
+				e, -EINVAL, VZ_EXIT_RESTORE,
+				"Restoring failed: Container is running, not suspended");
 		return ve_chkpnt(ve, opts, e);
 	}
 	if (ve_is_running(ve))
