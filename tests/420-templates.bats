@@ -108,6 +108,17 @@ digest() { vztmpl list --json | awk -v n="$1" -F'"' '$2 == "name" { hit = $4 == 
 	[ ! -e "/vz/private/$(ctid)" ]
 }
 
+@test "a decompression bomb is refused long before it fills the disk" {
+	make_tree
+	local before
+	before=$(find "$T" | sort)
+	truncate -s 300M "$BATS_TEST_TMPDIR/tree/zeros"
+	pack | zstd -q >"$BATS_TEST_TMPDIR/bomb.tar.zst"
+	cmd 48 timeout 60 vztmpl import "$BATS_TEST_TMPDIR/bomb.tar.zst" "$NAME"
+	assert_match "too many times its size"
+	assert_eq "$(find "$T" | sort)" "$before"
+}
+
 @test "edits follow no link of the VE's" {
 	requires template-tiny
 	local id

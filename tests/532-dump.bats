@@ -297,6 +297,21 @@ to_pipe() { rm "$dump/img/inventory.img" && mkfifo -m 600 "$dump/img/inventory.i
 	is_alive "$id"
 }
 
+@test "a dump outlives what a reboot of the node takes" {
+	started "$id"
+	vz chkpnt "$id"
+	# /run, the firewall's table and vz's cgroup are made anew by who needs them
+	rm -rf /run/vz
+	nft delete table inet vz 2>/dev/null || true
+	find /sys/fs/cgroup -maxdepth 3 -type d -name vz -exec rmdir {} + 2>/dev/null || true
+	ve_status "$id" "exist unmounted down suspended"
+	vz start "$id"
+	assert_line "Restoring completed successfully"
+	is_alive "$id"
+	refute_file "$dump"
+	vz exec "$id" true
+}
+
 @test "shutdown with VE_STOP_MODE=suspend, and boot" {
 	sed -i '/^VE_STOP_MODE=/d' /etc/vz/vz.conf
 	echo VE_STOP_MODE=suspend >>/etc/vz/vz.conf
