@@ -116,14 +116,23 @@ processes() { find "$(cgroup_root)" -path "*/$1/*" -name cgroup.procs -exec cat 
 }
 
 @test "in steps: --suspend, --dump, --resume, --kill; --undump, --resume, --kill" {
-	ve_start "$CT"
+	local ip
+	ip=$(ve_ip 9)
+	ve_start "$CT" --ipadd "$ip"
 	counter "$CT"
 	fails 16 "not suspended" vzctl chkpnt "$CT" --dump --dumpfile "$DUMP.x"
 	vz chkpnt "$CT" --suspend
 	fails 16 "suspended in memory" vzctl chkpnt "$CT"
 	ve_status "$CT" "exist mounted running"
+	cmd 0 ip route show "$ip"
+	assert_match "venet$CT"
+	# its addresses may be wanted elsewhere now
 	vz chkpnt "$CT" --dump --dumpfile "$DUMP.x"
+	assert_eq "$(ip route show "$ip")" "" "routes of a dumped container"
 	vz chkpnt "$CT" --resume
+	cmd 0 ip route show "$ip"
+	assert_match "venet$CT"
+	cmd 0 ping -c 1 -W 5 "$ip"
 	counts "$CT"
 	vz chkpnt "$CT" --suspend
 	vz chkpnt "$CT" --kill

@@ -177,7 +177,7 @@ const struct cmd cmd_chkpnt = {
 	       "written to the dump; then the processes end and the root is unmounted. "
 	       "*restore* brings them back as they were. A checkpoint that fails leaves the container "
 	       "running. In steps: *--suspend* freezes the container in memory, *--dump* writes "
-	       "the dump of a frozen one, *--resume* lets it run on, *--kill* ends it. "
+	       "the dump of a frozen one (whose addresses this host gives up then), *--resume* lets it run on, *--kill* ends it. "
 	       "*--check* looks, without stopping anything, for what a checkpoint would refuse (fatal: "
 	       "status 16), silently lose, or stumble over just now (status 0), and names process, "
 	       "unit and remedy; *--json* gives a list. Landlock rules in force cannot be seen from "

@@ -334,6 +334,16 @@ static int suspend(struct chkpnt *c, struct vz_error *e)
 	return r;
 }
 
+/* A dump may be restored elsewhere: who stays frozen gives up its addresses here, until it runs on. */
+static void route(const struct ve *ve, bool on)
+{
+	const struct net_conf nc = { .ip = ve->conf.ip, .ipv6 = ve->host->ipv6 };
+	struct vz_error e = { 0 };
+
+	if (net_routes(ve->id, on ? &nc : NULL, ve->log, &e) < 0)
+		log_warn(ve->log, "the container's addresses on the host: %s", e.text);
+}
+
 static int dump_only(struct chkpnt *c, struct vz_error *e)
 {
 	int r = dump(c, e);
@@ -344,7 +354,10 @@ static int dump_only(struct chkpnt *c, struct vz_error *e)
 	IGNORE(saved_freeze_parts(c->op.ve, c->tree, true, NULL));
 	c->journal.what = CPT_SUSPENDED;
 	c->journal.infected = false;
-	return RET_GATHER(r, journal_write(c->op.ve, &c->journal, r < 0 ? NULL : e));
+	r = RET_GATHER(r, journal_write(c->op.ve, &c->journal, r < 0 ? NULL : e));
+	if (r >= 0)
+		route(c->op.ve, false);
+	return r;
 }
 
 static int kill_suspended(struct chkpnt *c, struct vz_error *e)
@@ -354,6 +367,7 @@ static int kill_suspended(struct chkpnt *c, struct vz_error *e)
 
 static int resume(struct chkpnt *c, struct vz_error *e)
 {
+	route(c->op.ve, true);
 	return thaw(c->op.ve, e);
 }
 

@@ -62,6 +62,12 @@ int net_down(uint32_t ctid, struct vz_error *e) _must_check_;
  */
 int net_sync(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct logger *l,
 	     struct vz_error *e) _must_check_;
+/*
+ * The host's routes to a VE, and what it answers for, alone: as conf says, or none (NULL) while the addresses
+ * may be in use elsewhere.  The VE's side stays as it is.
+ */
+int net_routes(uint32_t ctid, const struct net_conf *c, const struct logger *l, struct vz_error *e)
+	_must_check_;
 /* 1 when addr is the host's own or has a host route to another device than venet<ctid>, else 0 */
 int net_addr_in_use(uint32_t ctid, const struct net_addr *a) _must_check_;
 

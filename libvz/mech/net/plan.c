@@ -321,25 +321,45 @@ static void restore_defaults(const struct venet *v, const struct net_state *have
 	}
 }
 
-int net_plan_apply(const struct venet *v, const struct net_state *have,
-		   const struct alias_list *want, struct vz_error *e)
+static int carry_out(const struct venet *v, const struct plan *p, const struct net_state *have,
+		     struct vz_error *e)
 {
-	_cleanup_(plan_done) struct plan p = { 0 };
-	int r;
+	for (size_t i = 0; i < p->n; i++) {
+		int r = do_op(v, &p->v[i], e);
 
-	r = plan_make(&p, have, want);
-	if (r < 0)
-		return vz_fail(e, r, "plan the addresses of %s", v->dev);
-	for (size_t i = 0; i < p.n; i++) {
-		r = do_op(v, &p.v[i], e);
 		if (r >= 0)
 			continue;
 		while (i-- > 0)
-			undo_op(v, &p.v[i]);
+			undo_op(v, &p->v[i]);
 		restore_defaults(v, have);
 		if (e && !e->exit)
 			e->exit = VZ_EXIT_IP_ADD;
 		return r;
 	}
 	return 0;
+}
+
+int net_plan_apply(const struct venet *v, const struct net_state *have,
+		   const struct alias_list *want, struct vz_error *e)
+{
+	_cleanup_(plan_done) struct plan p = { 0 };
+	int r = plan_make(&p, have, want);
+
+	return r < 0 ? vz_fail(e, r, "plan the addresses of %s", v->dev)
+		     : carry_out(v, &p, have, e);
+}
+
+int net_plan_routes(const struct venet *v, const struct alias_list *want, struct vz_error *e)
+{
+	const struct op route = { .what = HOST_ROUTE, .add = true },
+			unroute = { .what = HOST_ROUTE };
+	_cleanup_(plan_done) struct plan p = { 0 };
+	_cleanup_state_ struct net_state have = { 0 };
+	int r = rt_host_routes(v->host, v->host_index, &have.host);
+
+	if (r < 0)
+		return net_fail(e, v->host, r, "read the routes to %s", v->dev);
+	r = plan_difference(&p, &route, want, &have.host, &have);
+	r = RET_GATHER(r, plan_difference(&p, &unroute, &have.host, want, &have));
+	return r < 0 ? vz_fail(e, r, "plan the routes to %s", v->dev) : carry_out(v, &p, &have, e);
 }

@@ -328,6 +328,22 @@ int net_sync(uint32_t ctid, int netns_fd, const struct net_conf *c, const struct
 	return net_plan_apply(&v, &have, &want, e);
 }
 
+int net_routes(uint32_t ctid, const struct net_conf *c, const struct logger *l, struct vz_error *e)
+{
+	_cleanup_aliases_ struct alias_list want = { 0 };
+	_cleanup_venet_ struct venet v = { 0 };
+	int r = c ? wanted(c, NULL, &want, e) : 0;
+
+	if (r >= 0)
+		r = venet_open(&v, ctid, -1, l, e);
+	if (r < 0)
+		return r;
+	v.host_index = nl_ifindex(v.host, v.dev);
+	if (v.host_index < 0)
+		return vz_fail(e, v.host_index, "find device %s", v.dev);
+	return net_plan_routes(&v, &want, e);
+}
+
 int net_addr_in_use(uint32_t ctid, const struct net_addr *a)
 {
 	_cleanup_nl_ struct nl *n = NULL;

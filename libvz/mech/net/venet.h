@@ -27,6 +27,10 @@ int net_state_read(const struct venet *v, struct net_state *ret, struct vz_error
 int net_plan_apply(const struct venet *v, const struct net_state *have,
 		   const struct alias_list *want, struct vz_error *e) _must_check_;
 
+/* The same for the host's routes alone. */
+int net_plan_routes(const struct venet *v, const struct alias_list *want, struct vz_error *e)
+	_must_check_;
+
 /* The story of a failed request, with the kernel's words. */
 int net_fail(struct vz_error *e, const struct nl *n, int code, const char *fmt, ...) _printf_(4, 5);
 /* Write a per-device IPv6 setting of the host; -ENOENT when the kernel has it not. */
