@@ -44,10 +44,15 @@ node_need_up() {
 # --- up ----------------------------------------------------------------------------------
 
 cmd_up() {
-	local kind=ns install=1 names=() name stage='' userland
+	local kind=ns install=1 names=() name stage='' userland given=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--vm) kind=vm ;;
+		--kernel)
+			VZ_BED_KERNEL=${2:-}
+			given=1
+			[ $# -eq 1 ] || shift
+			;;
 		--no-install) install='' ;;
 		-*) die_usage "up: unknown option '$1'" ;;
 		*) names+=("$1") ;;
@@ -56,9 +61,13 @@ cmd_up() {
 	done
 	[ ${#names[@]} -gt 0 ] || die_usage "up: give the node a name"
 	for name in "${names[@]}"; do node_valid "$name"; done
+	[ -z "$given" ] || [ $kind = vm ] || die_usage "up: --kernel is for vm nodes (--vm): ns nodes run on this machine's"
+	[ -z "$given" ] || [ -n "$VZ_BED_KERNEL" ] || die_usage "up: --kernel: which?"
 	need_root
 	deps_need "$DEPS_NS"
 	[ $kind = ns ] || deps_need "$DEPS_VM"
+	# once, and before anything is there that would have to go again
+	[ $kind = ns ] || [ "${VZ_BED_KERNEL:-}" != patched ] || VZ_BED_KERNEL=$(vm_kernel_patched)
 
 	if [ -n "$install" ] && ! install_possible; then
 		say "no Makefile with a target 'install' in $TOP: nodes come up without vz"

@@ -23,6 +23,8 @@ vm_kernel() {
 	cache_get vm_kernel_make "$CACHE/kernel/$SUITE-$VM_KERNEL_PACKAGE"
 }
 
+vm_kernel_patched() { "$TOP/kernel-patches/build" || die "the patched kernel does not build: no node was brought up"; }
+
 vm_kernel_given() {
 	local path hash
 	path=$(readlink -e "$1") || die "VZ_BED_KERNEL: there is no $1"
