@@ -45,7 +45,7 @@ include $(wildcard libvz/module.mk vzctl/module.mk templates/module.mk tests/mod
 # ---- flags: ours are appended, whatever the caller's are ----
 # Goals that only need make itself must work on a machine without compiler and libraries.
 USER_CFLAGS := $(CFLAGS)
-BARE_GOALS := deps demo bed criu help clean distclean kernel kernel-check kernel-test
+BARE_GOALS := deps demo bed criu help clean distclean kernel kernel-check kernel-test kernel-bench kernel-stress deb-kernel
 ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
 CC_ID := $(shell { echo '$(CC) $(USER_CFLAGS) $(SAN)'; $(CC) --version; } 2>&1 | cksum | cut -d' ' -f1)
 # HARDEN_C, HARDEN_LD: what of tests/build/cc-features' list this compiler takes

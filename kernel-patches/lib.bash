@@ -118,7 +118,8 @@ tree_apply() {
 
 # --- configuration and build ---
 
-kmake() { nice -n 5 make -s -C "$tree" CC='ccache gcc' HOSTCC='ccache gcc' "-j$JOBS" "$@"; }
+# make's words of whoever calls us are about another makefile
+kmake() { env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL nice -n 5 make -s -C "$tree" CC='ccache gcc' HOSTCC='ccache gcc' "-j$JOBS" "$@"; }
 
 # configure O FRAGMENT...: what is not wanted is off, and what is wanted must come of it.
 configure() {
@@ -146,6 +147,19 @@ config_compare() {
 				}
 			exit bad
 		}' "$1" "$2"
+}
+
+# config_known FILE...: the lines of FILEs, but for options of the series that the tree does not have (yet).
+config_known() {
+	local line known
+	known=$(grep -rhoE --include='Kconfig*' '^(menu)?config (VE|BC)[A-Z0-9_]*' "$tree"/{init,kernel,mm,fs,net} |
+		sed 's/.* /CONFIG_/')
+	cat "$@" | while read -r line; do
+		case $line in
+		CONFIG_VE* | CONFIG_BC*) ! grep -qx "${line%%=*}" <<<"$known" || echo "$line" ;;
+		*) echo "$line" ;;
+		esac
+	done
 }
 
 # fragments NAME: the files of a configuration: NAME is FRAGMENT[+FRAGMENT...] of configs/

@@ -38,6 +38,7 @@ static const char *const splats[] = {
 	"general protection",
 	"possible recursive locking",
 	"possible circular locking",
+	"KASAN:",
 	"suspicious RCU usage",
 	"INFO: task",
 	"rcu_sched self-detected",

@@ -13,14 +13,14 @@ check: all $(UNIT) $(FUZZ)
 #? make check-root      unit tests as root, bats tests in an ns node; FILES="tests/101-x.bats" narrows
 check-root: all $(UNIT) $(WORKLOADS)
 	@O=$(O) tests/run --summary check-root --unit-root --ns $(FILES)
-#? make check-vm        bats tests that need all of cgroup v2, in a vm node
+#? make check-vm        bats tests that need all of cgroup v2, in a vm node; KERNEL=patched: on the kernel of make kernel
 check-vm: all $(WORKLOADS)
-	@O=$(O) tests/run --summary check-vm --vm $(FILES)
-#? make test            everything: lint, unit, fuzz, bats plain, in an ns node and in a vm node
+	@O=$(O) KERNEL='$(KERNEL)' tests/run --summary check-vm --vm $(FILES)
+#? make test            everything: lint, unit, fuzz, bats plain, in an ns node and in a vm node, the kernel's selftests
 test: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
 test: all $(UNIT) $(FUZZ) $(WORKLOADS)
 	@O=$(O) CC='$(CC)' tests/run --summary test \
-		--lint --unit --fuzz --plain --bed --unit-root --ns --vm
+		--lint --unit --fuzz --plain --bed --unit-root --ns --vm --kernel-test --kernel-quick
 #? make mutants         every defence taken out in turn: its test has to fail (10 minutes; MUTANTS="T04*" narrows)
 mutants: all $(WORKLOADS)
 	@O=$(O) tests/mutants $(MUTANTS)
