@@ -326,16 +326,18 @@ static void launch(struct ve *ve, pid_t *init)
 {
 	struct clone_args args = { .flags = ALL_NS | CLONE_PARENT };
 	char path[128];
+	pid_t pid;
 	int state;
 
 	snprintf(path, sizeof(path), "%s/ve.state", ve->cg);
 	state = open(path, O_RDWR | O_CLOEXEC);
 	if (!put(ve->cg, "cgroup.procs", "0"))
 		die("entering");
-	*init = syscall(SYS_clone3, &args, sizeof(args));
-	if (!*init)
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (!pid)
 		ve_init(ve, state);
-	_exit(*init < 0);
+	*init = pid; /* not what the child gets, who may be later */
+	_exit(pid < 0);
 }
 
 static void ve_start(struct ve *ve, int n, const char *scene)
