@@ -59,6 +59,8 @@ has_line() {
 	cp "$conf" "$BATS_TEST_TMPDIR/before"
 	vz 21 set 101 --cpus 2 --cpuunits 5 --save
 	[[ $output == *'--cpuunits'*'8 to 500000'* ]]
+	vz 21 set 101 --capability net_admn:on --save
+	[[ $output == *'did you mean NET_ADMIN'* ]]
 	vz 71 set 101 --cpus 2 --ipadd 10.0.0.256 --save
 	vz 20 set 101 --nodemask 0 --save
 	cmp "$conf" "$BATS_TEST_TMPDIR/before"

@@ -167,6 +167,11 @@ int str_escape(char **ret, const char *s)
 	return str_take(&out, ret);
 }
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 unsigned int str_distance(const char *a, const char *b)
 {
 	unsigned int row[65];
@@ -182,7 +187,7 @@ unsigned int str_distance(const char *a, const char *b)
 		row[0] = (unsigned int)i;
 		for (size_t j = 1; j <= lb; j++) {
 			unsigned int up = row[j];
-			unsigned int best = diag + (a[i - 1] != b[j - 1]);
+			unsigned int best = diag + (lower(a[i - 1]) != lower(b[j - 1]));
 
 			if (up + 1 < best)
 				best = up + 1;

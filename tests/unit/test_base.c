@@ -121,6 +121,7 @@ static void test_str(void)
 	check_escape("\xc0\xaf", "\\xc0\\xaf");
 	ok_int(str_distance("debian", "debain"), 2, "distance");
 	ok_int(str_distance("", "abc"), 3, "distance from nothing");
+	ok_int(str_distance("net_admn", "NET_ADMIN"), 1, "distance, whatever the case");
 	ok(str_eq(NULL, NULL) && !str_eq(NULL, ""), "NULL equals NULL only");
 }
 
