@@ -137,6 +137,7 @@ static int notified(void *data, const char *point, pid_t pid, struct vz_error *e
 	if (r < 0)
 		return r;
 	if (strcmp(point, CR_POINT_STARTED) == 0) {
+		cr_dump_follow(&c->out); /* in a hurry as CRIU is */
 		c->journal.criu = pid;
 		IGNORE(os_starttime(pid, &c->journal.criu_start));
 		return journal_write(c->op.ve, &c->journal, e);

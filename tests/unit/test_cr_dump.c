@@ -5,6 +5,7 @@
  */
 #include "base/str.h"
 #include "mech/cr/cr.h"
+#include "mech/cr/manifest.h"
 #include "os/os.h"
 
 #include <errno.h>
@@ -509,6 +510,72 @@ static bool find_place(void)
 	return false;
 }
 
+/* ---- digested while it is written ---- */
+
+static void append(int fd, char what, off_t len)
+{
+	char buf[40000];
+
+	memset(buf, what, sizeof(buf));
+	for (off_t n; len > 0; len -= n) {
+		buf[len % 1000]++;
+		n = len < (off_t)sizeof(buf) ? len : (off_t)sizeof(buf);
+		MUST(write(fd, buf, (size_t)n) - n);
+	}
+}
+
+/* How much of that piece is digested, once it is as much as this, or in the end */
+static uint64_t followed(const struct cr_dump_out *d, const char *name, uint32_t piece,
+			 uint64_t much)
+{
+	const struct cr_followed *f = NULL;
+
+	for (int i = 0; i < 1000 && (!f || f->done < much); i++) {
+		(void)usleep(10000);
+		f = cr_follow_find(d->follow, name, piece);
+	}
+	return f ? f->done : 0;
+}
+
+static void check_follow(bool others)
+{
+	const char *how = others ? "what was followed became other files" : "followed to the end";
+	struct cr_dump_info i = info();
+	struct vz_error e = { 0 };
+	struct cr_dump_want w = want();
+	struct cr_dump_out d;
+	int big, small;
+
+	MUST(cr_dump_begin(&d, path, &e));
+	cr_dump_follow(&d);
+	MUST(big = openat(d.imgfd, "pages-1.img", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	MUST(small = openat(d.imgfd, "pages-2.img", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	append(big, 'a', 10 * MIB);
+	append(small, 'b', 300000);
+	append(big, 'c', 30 * MIB);
+	if (d.follow) {
+		ok(followed(&d, "img/pages-1.img", 0, CR_PIECE) == CR_PIECE, "%s: first piece",
+		   how);
+		ok(followed(&d, "img/pages-1.img", 1, CR_PIECE) == CR_PIECE, "%s: second", how);
+		ok(followed(&d, "img/pages-1.img", 2, 1) > 0, "%s: begin of the third", how);
+		ok(followed(&d, "img/pages-2.img", 0, 1) > 0, "%s: a small one", how);
+	}
+	append(small, 'd', 5000);
+	if (others) {
+		MUST(ftruncate(big, 17 * MIB));
+		MUST(unlinkat(d.imgfd, "pages-2.img", 0));
+		image(d.imgfd, "pages-2.img", 400000);
+	}
+	image(d.imgfd, "inventory.img", 200);
+	ok_int(cr_dump_seal(&d, &i, keys, &e), 0, "%s: sealed: %s", how, e.text);
+	cr_dump_out_done(&d);
+	MUST(close(big));
+	MUST(close(small));
+	MUST(cr_dump_publish(path, &e));
+	ok_int(reopen(&w, &e), 0, "%s: has the digests of its files: %s", how, e.text);
+	MUST(cr_dump_remove(path, false, &e));
+}
+
 int main(void)
 {
 	(void)umask(022);
@@ -523,6 +590,8 @@ int main(void)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
 		if (table[i].fn != other_owner || geteuid() == 0)
 			check_meddling(&table[i]);
+	check_follow(false);
+	check_follow(true);
 	check_places();
 	check_key_race();
 	check_keys();

@@ -11,7 +11,6 @@
 
 #include <limits.h>
 #include <sched.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,8 +18,6 @@
 
 #include "os/os.h"
 
-#define PIECE	      (16ULL << 20)
-#define BUFFER	      (256U << 10)
 #define HELPERS_MAX   7
 #define HELPER_WORTH  (2ULL << 20) /* a fork costs as much as this */
 #define FSYNCS_WORTH  8
@@ -30,12 +27,14 @@ struct task {
 	uint32_t file;
 	uint32_t piece;
 	int32_t result; /* 1: not done */
+	const struct cr_followed *begun;
 	uint8_t digest[CR_DIGEST_SIZE];
 };
 
 struct work {
 	uint32_t next;
 	uint32_t pieces, tasks; /* tasks from pieces on are fsyncs */
+	uint64_t bytes;		/* that nobody has digested yet */
 	struct task t[];
 };
 
@@ -52,7 +51,7 @@ void cr_digest_bytes(const void *data, size_t len, uint8_t ret[CR_DIGEST_SIZE])
 	(void)crypto_generichash(ret, CR_DIGEST_SIZE, data, len, NULL, 0);
 }
 
-static int open_listed(int dirfd, const char *name)
+int cr_open_listed(int dirfd, const char *name)
 {
 	/* NONBLOCK: a pipe in the file's place must not keep us */
 	return os_openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0,
@@ -61,7 +60,7 @@ static int open_listed(int dirfd, const char *name)
 
 int cr_file_open(int dirfd, const char *name, uint64_t *ret_size, struct vz_error *e)
 {
-	_cleanup_close_ int fd = open_listed(dirfd, name);
+	_cleanup_close_ int fd = cr_open_listed(dirfd, name);
 	struct stat st;
 
 	if (fd == -ENOENT)
@@ -90,16 +89,31 @@ int cr_file_open(int dirfd, const char *name, uint64_t *ret_size, struct vz_erro
 	return TAKE_FD(fd);
 }
 
-static int hash_piece(int fd, uint64_t off, uint64_t len, uint8_t ret[CR_DIGEST_SIZE])
+/* Of what was begun all is still there, and more. */
+static bool is_begun(const struct cr_followed *p, int fd, uint64_t len)
 {
-	_cleanup_free_ uint8_t *buf = malloc(BUFFER);
+	struct stat st;
+
+	return p && p->done <= len && fstat(fd, &st) == 0 && st.st_dev == p->dev &&
+	       st.st_ino == p->ino;
+}
+
+static int hash_piece(int fd, uint64_t off, uint64_t len, struct task *t)
+{
+	_cleanup_free_ uint8_t *buf = malloc(CR_BUFFER);
 	crypto_generichash_state s;
 
 	if (!buf)
 		return -ENOMEM;
-	(void)crypto_generichash_init(&s, NULL, 0, CR_DIGEST_SIZE);
+	if (is_begun(t->begun, fd, len)) {
+		s = t->begun->state;
+		off += t->begun->done;
+		len -= t->begun->done;
+	} else {
+		(void)crypto_generichash_init(&s, NULL, 0, CR_DIGEST_SIZE);
+	}
 	while (len) {
-		ssize_t n = pread(fd, buf, len < BUFFER ? (size_t)len : BUFFER, (off_t)off);
+		ssize_t n = pread(fd, buf, len < CR_BUFFER ? (size_t)len : CR_BUFFER, (off_t)off);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -111,7 +125,7 @@ static int hash_piece(int fd, uint64_t off, uint64_t len, uint8_t ret[CR_DIGEST_
 		off += (uint64_t)n;
 		len -= (uint64_t)n;
 	}
-	(void)crypto_generichash_final(&s, ret, CR_DIGEST_SIZE);
+	(void)crypto_generichash_final(&s, t->digest, CR_DIGEST_SIZE);
 	return 0;
 }
 
@@ -119,8 +133,8 @@ static int run_task(const struct cr_manifest *m, const struct cr_digest_opts *o,
 		    const struct work *w, struct task *t)
 {
 	const struct cr_file *f = &m->files[t->file];
-	_cleanup_close_ int fd = open_listed(o->dirfd, f->name);
-	uint64_t off = t->piece * PIECE, left = f->size - off;
+	_cleanup_close_ int fd = cr_open_listed(o->dirfd, f->name);
+	uint64_t off = t->piece * CR_PIECE, left = f->size - off;
 
 	if (fd < 0)
 		return fd;
@@ -131,14 +145,14 @@ static int run_task(const struct cr_manifest *m, const struct cr_digest_opts *o,
 								    SYNC_FILE_RANGE_WRITE |
 								    SYNC_FILE_RANGE_WAIT_AFTER))
 			       : RET_NERRNO(fsync(fd));
-	if (left > PIECE)
-		left = PIECE;
+	if (left > CR_PIECE)
+		left = CR_PIECE;
 	/* the disk works while we count: writing what is to be synced, or reading ahead */
 	if (o->sync)
 		(void)sync_file_range(fd, (off_t)off, (off_t)left, SYNC_FILE_RANGE_WRITE);
 	else
 		(void)posix_fadvise(fd, (off_t)off, (off_t)left, POSIX_FADV_WILLNEED);
-	return hash_piece(fd, off, left, t->digest);
+	return hash_piece(fd, off, left, t);
 }
 
 static void run_tasks(const struct cr_manifest *m, const struct cr_digest_opts *o, struct work *w,
@@ -175,7 +189,7 @@ static void run_all(const struct cr_manifest *m, const struct cr_digest_opts *o,
 	w->next = end;
 }
 
-static uint32_t processors(void)
+uint32_t cr_processors(void)
 {
 	cpu_set_t set;
 
@@ -184,7 +198,7 @@ static uint32_t processors(void)
 
 static uint32_t helpers_for(uint64_t worth)
 {
-	uint64_t n = processors() - 1;
+	uint64_t n = cr_processors() - 1;
 
 	if (n > worth)
 		n = worth;
@@ -193,7 +207,7 @@ static uint32_t helpers_for(uint64_t worth)
 
 static uint32_t pieces_of(const struct cr_file *f)
 {
-	return f->size ? (uint32_t)((f->size + PIECE - 1) / PIECE) : 1;
+	return f->size ? (uint32_t)((f->size + CR_PIECE - 1) / CR_PIECE) : 1;
 }
 
 /* Sizes as they are now; check: as the manifest says. */
@@ -225,14 +239,22 @@ static int take_sizes(struct cr_manifest *m, const struct cr_digest_opts *o, uin
 	return 0;
 }
 
-static void fill_tasks(struct work *w, const struct cr_manifest *m, bool sync)
+static void fill_tasks(struct work *w, const struct cr_manifest *m, const struct cr_digest_opts *o)
 {
-	for (size_t i = 0; i < m->n; i++)
-		for (uint32_t p = 0; p < pieces_of(&m->files[i]); p++)
-			w->t[w->pieces++] =
-				(struct task){ .file = (uint32_t)i, .piece = p, .result = 1 };
+	for (size_t i = 0; i < m->n; i++) {
+		w->bytes += m->files[i].size;
+		for (uint32_t p = 0; p < pieces_of(&m->files[i]); p++) {
+			const struct cr_followed *begun =
+				cr_follow_find(o->follow, m->files[i].name, p);
+
+			w->bytes -= begun ? begun->done : 0;
+			w->t[w->pieces++] = (struct task){
+				.file = (uint32_t)i, .piece = p, .result = 1, .begun = begun
+			};
+		}
+	}
 	w->tasks = w->pieces;
-	for (size_t i = 0; sync && i < m->n; i++)
+	for (size_t i = 0; o->sync && i < m->n; i++)
 		w->t[w->tasks++] = (struct task){ .file = (uint32_t)i, .result = 1 };
 }
 
@@ -278,7 +300,7 @@ static int take_results(struct cr_manifest *m, const struct cr_digest_opts *o, c
 
 int cr_digest(struct cr_manifest *m, struct cr_digest_opts *o, struct vz_error *e)
 {
-	uint64_t pieces = 0, bytes = 0, at[3];
+	uint64_t pieces = 0, at[3];
 	struct work *w;
 	size_t size;
 	int r = take_sizes(m, o, &pieces, e);
@@ -287,15 +309,13 @@ int cr_digest(struct cr_manifest *m, struct cr_digest_opts *o, struct vz_error *
 		return r;
 	if (pieces + m->n > UINT32_MAX / 2)
 		return vz_fail(e, -EFBIG, "the dump is too large");
-	for (size_t i = 0; i < m->n; i++)
-		bytes += m->files[i].size;
 	size = sizeof(*w) + (pieces + (o->sync ? m->n : 0)) * sizeof(struct task);
 	w = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (w == MAP_FAILED)
 		return vz_fail(e, -errno, "memory for %llu digests", (unsigned long long)pieces);
-	fill_tasks(w, m, o->sync);
+	fill_tasks(w, m, o);
 	at[0] = cr_now_us();
-	run_all(m, o, w, w->pieces, helpers_for(bytes / HELPER_WORTH));
+	run_all(m, o, w, w->pieces, helpers_for(w->bytes / HELPER_WORTH));
 	at[1] = cr_now_us();
 	if (o->sync)
 		run_all(m, o, w, w->tasks, helpers_for(m->n / FSYNCS_WORTH));

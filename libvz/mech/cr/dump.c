@@ -159,8 +159,16 @@ int cr_dump_begin(struct cr_dump_out *d, const char *path, struct vz_error *e)
 	return 0;
 }
 
+void cr_dump_follow(struct cr_dump_out *d)
+{
+	if (!d->follow && cr_sodium(NULL) >= 0)
+		d->follow = cr_follow_start(d->imgfd);
+}
+
 void cr_dump_out_done(struct cr_dump_out *d)
 {
+	cr_follow_done(d->follow);
+	d->follow = NULL;
 	d->dirfd = safe_close(d->dirfd);
 	d->imgfd = safe_close(d->imgfd);
 	free(d->path);
@@ -252,10 +260,13 @@ static int seal(struct cr_dump_out *d, struct cr_manifest *m, const char *keys, 
 {
 	bool ordered = one_journal(d->dirfd);
 	struct cr_digest_opts o = { .dirfd = d->dirfd,
-				    .sync = ordered ? CR_SYNC_DATA : CR_SYNC_FULL };
+				    .sync = ordered ? CR_SYNC_DATA : CR_SYNC_FULL,
+				    .follow = d->follow };
 	uint64_t at;
-	int r = cr_digest(m, &o, e);
+	int r;
 
+	cr_follow_stop(d->follow);
+	r = cr_digest(m, &o, e);
 	if (r < 0)
 		return r;
 	at = cr_now_us();

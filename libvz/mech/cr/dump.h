@@ -45,6 +45,7 @@ struct cr_dump_out {
 	char *path, *tmp;
 	int dirfd; /* of the partial directory: logs, CRIU's working directory */
 	int imgfd; /* CRIU's images */
+	struct cr_follow *follow;
 	/* filled by sealing */
 	uint64_t files, bytes;
 	uint64_t digest_us, sign_us, sync_us;
@@ -55,6 +56,11 @@ int cr_dump_begin(struct cr_dump_out *d, const char *path, struct vz_error *e) _
 /* A state file; name: letters, digits, '-', '_'. */
 int cr_dump_put(const struct cr_dump_out *d, const char *name, const void *data, size_t len,
 		struct vz_error *e) _must_check_;
+/*
+ * From now on memory images are digested beside whoever writes them: pages-*.img, which are only appended to.
+ * Best effort: what is missing is done by sealing. Children of the caller, ended by sealing or done.
+ */
+void cr_dump_follow(struct cr_dump_out *d);
 /* Digest, list, sign, and bring all to the disk. keys: see key functions below. */
 int cr_dump_seal(struct cr_dump_out *d, const struct cr_dump_info *info, const char *keys,
 		 struct vz_error *e) _must_check_;

@@ -5,7 +5,11 @@
 
 #include "mech/cr/dump.h"
 
+#include <sodium.h>
+
 #define CR_DIGEST_SIZE	 32
+#define CR_PIECE	 (16ULL << 20)
+#define CR_BUFFER	 (256U << 10)
 #define CR_MANIFEST_MAX	 (32U << 20)
 #define CR_FILES_MAX	 262144
 #define CR_NAME_MAX	 255
@@ -60,6 +64,7 @@ struct cr_digest_opts {
 	int dirfd;
 	bool check; /* compare with m, -EBADMSG; else fill m */
 	enum cr_sync sync;
+	struct cr_follow *follow; /* digested already: ended, or NULL */
 	uint64_t digest_us, sync_us;
 };
 int cr_digest(struct cr_manifest *m, struct cr_digest_opts *o, struct vz_error *e) _must_check_;
@@ -67,7 +72,26 @@ int cr_digest(struct cr_manifest *m, struct cr_digest_opts *o, struct vz_error *
 int cr_file_open(int dirfd, const char *name, uint64_t *ret_size, struct vz_error *e) _must_check_;
 /* Digest of a small file's bytes in memory. */
 void cr_digest_bytes(const void *data, size_t len, uint8_t ret[CR_DIGEST_SIZE]);
+/* A file or a pipe in its place, without waiting for anybody; not followed. */
+int cr_open_listed(int dirfd, const char *name) _must_check_;
+uint32_t cr_processors(void);
 uint64_t cr_now_us(void);
+
+/* ---- follow.c ---- */
+#define CR_FOLLOWED_NAME 48
+/* A piece of an image that was digested up to some point while it was being written. */
+struct cr_followed {
+	crypto_generichash_state state;
+	char name[CR_FOLLOWED_NAME]; /* without img/ */
+	uint64_t dev, ino, done;
+	uint32_t piece;
+};
+/* From now on until the stop what is appended to pages-*.img is digested; best effort, NULL is fine. */
+struct cr_follow *cr_follow_start(int dirfd);
+void cr_follow_stop(struct cr_follow *f);
+void cr_follow_done(struct cr_follow *f);
+/* Of a file "img/NAME"; NULL: none of it. Whether the file is still that one is the caller's to see. */
+const struct cr_followed *cr_follow_find(struct cr_follow *f, const char *name, uint32_t piece);
 
 /* ---- key.c ---- */
 /* Library start; without it the slow BLAKE2b is used. */
