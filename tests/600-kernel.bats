@@ -110,9 +110,9 @@ near() { [ $((($1 > $2 ? $1 - $2 : $2 - $1) * 100)) -le $(($2 * $3)) ] || assert
 	echo "vz-test-$CT of the host" >/dev/kmsg
 	cmd 0 dmesg
 	assert_match "vz-test-$CT of the host"
-	vz '*' exec "$CT" dmesg
+	cmd '*' vzctl exec "$CT" dmesg
 	refute_match "vz-test-$CT|Linux version|Command line"
-	vz '*' exec "$CT" 'timeout 2 cat /dev/kmsg'
+	cmd '*' vzctl exec "$CT" 'timeout 2 cat /dev/kmsg'
 	refute_match "vz-test-$CT|Linux version|Command line"
 }
 
