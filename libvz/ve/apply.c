@@ -74,12 +74,20 @@ void ve_cg_conf(const struct ve_config *c, struct cg_conf *ret)
 		ret->memory_low = MIN(pages_to_bytes(guarantee), ret->memory_max);
 }
 
-void ve_sec_conf(const struct ve_config *c, struct sec_conf *ret)
+bool ve_own_log(const struct ve *ve, int cgfd)
 {
+	return ve->conf.uid_base && cg_has_log(cgfd);
+}
+
+void ve_sec_conf(const struct ve *ve, int cgfd, struct sec_conf *ret)
+{
+	const struct ve_config *c = &ve->conf;
+
 	*ret = (struct sec_conf){
 		.userns = c->uid_base != 0,
 		.cap_on = c->capability.on,
 		.cap_off = c->capability.off,
+		.own_log = ve_own_log(ve, cgfd),
 		.nesting = c->features.on >> FEAT_NESTING & 1,
 		.nomigrate = c->features.on >> FEAT_NOMIGRATE & 1,
 	};

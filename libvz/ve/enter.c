@@ -165,7 +165,7 @@ static int prepare(const struct ve *ve, struct enter *x, struct vz_error *e)
 	if (x->exe < 0)
 		return vz_fail_exit(e, x->exe, VZ_EXIT_KERNEL,
 				    "make a program in memory (is sysctl vm.memfd_noexec 2?)");
-	ve_sec_conf(&ve->conf, &x->sec);
+	ve_sec_conf(ve, cg, &x->sec);
 	return sec_seccomp_get(&x->sec, &x->filter, e);
 }
 

@@ -82,8 +82,13 @@ static int cgroup_find(struct start_op *op, char **ret, struct vz_error *e)
 	return 0;
 }
 
-/* What a VE may open beside the standard nodes: DEVICES of its configuration. */
-static int device_rules(const struct ve_config *c, struct cg_dev_rule **ret, size_t *ret_n)
+/* /dev/kmsg, for a VE with a kernel log of its own */
+#define KMSG_MAJOR 1
+#define KMSG_MINOR 11
+
+/* What a VE may open beside the standard nodes: DEVICES of its configuration, its log. */
+static int device_rules(const struct ve_config *c, bool own_log, struct cg_dev_rule **ret,
+			size_t *ret_n)
 {
 	struct cg_dev_rule *v = calloc(c->ndevices + 1, sizeof(*v));
 
@@ -99,8 +104,12 @@ static int device_rules(const struct ve_config *c, struct cg_dev_rule **ret, siz
 								 (d->access & 2 ? CG_DEV_WRITE
 										: 0)) };
 	}
+	v[c->ndevices] = (struct cg_dev_rule){ .type = 'c',
+					       .major = KMSG_MAJOR,
+					       .minor = KMSG_MINOR,
+					       .access = CG_DEV_READ | CG_DEV_WRITE };
 	*ret = v;
-	*ret_n = c->ndevices;
+	*ret_n = c->ndevices + own_log;
 	return 0;
 }
 
@@ -133,7 +142,7 @@ int start_cgroup_up(void *p, struct vz_error *e)
 	if (r >= 0)
 		op->cg_ve = r = cg_open_ve(op->cg, e);
 	if (r >= 0)
-		r = device_rules(&ve->conf, &rules, &n);
+		r = device_rules(&ve->conf, ve_own_log(ve, op->cg), &rules, &n);
 	if (r >= 0)
 		r = cg_devices(op->cg, rules, n, e);
 	if (r >= 0)
@@ -174,13 +183,18 @@ int start_record_init(struct start_op *op, struct vz_error *e)
 
 int start_make_dev(struct start_op *op, int *ret, struct vz_error *e)
 {
+	static const struct mnt_node kmsg = { "kmsg", KMSG_MAJOR, KMSG_MINOR, S_IFCHR | 0644 };
 	const struct ve_config *c = &op->ve->conf;
 	struct stat st;
-	int fd = mnt_dev_make(c->uid_base, c->gid_base, e);
+	int fd = mnt_dev_make(c->uid_base, c->gid_base, e), r = 0;
 
 	*ret = fd;
 	if (fd < 0)
 		return fd;
+	if (ve_own_log(op->ve, op->cg))
+		r = mnt_dev_node(fd, &kmsg, c->uid_base, c->gid_base, e);
+	if (r < 0)
+		return r;
 	if (fstat(fd, &st) < 0)
 		return vz_fail(e, -errno, "look at /dev");
 	op->state.dev_dev = st.st_dev;
@@ -209,7 +223,7 @@ static int spawn_up(void *p, struct vz_error *e)
 	/* the VE cannot lift a limit of its devpts, and neither can we: only where nobody else counts */
 	if (ptys && ptys < 1U << 20 && !cg_counts(op->cg, CG_NUMPTY))
 		s->ptys = (uint32_t)ptys;
-	ve_sec_conf(&ve->conf, &s->sec);
+	ve_sec_conf(ve, op->cg, &s->sec);
 	r = sec_seccomp_get(&s->sec, &s->filter, e);
 	if (r >= 0)
 		r = s->rootfd = mnt_root_clone(ve->conf.root, e);

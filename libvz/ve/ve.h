@@ -193,7 +193,10 @@ int ve_config_with_sample(const struct ve *ve, const char *sample, struct ve_con
 
 /* ---- apply.c ---- */
 void ve_cg_conf(const struct ve_config *c, struct cg_conf *ret);
-void ve_sec_conf(const struct ve_config *c, struct sec_conf *ret);
+/* cgfd: the VE's cgroup */
+void ve_sec_conf(const struct ve *ve, int cgfd, struct sec_conf *ret);
+/* Its /dev/kmsg is not the host's: its processes have a user namespace, and the kernel knows it as a VE. */
+bool ve_own_log(const struct ve *ve, int cgfd);
 /* The running VE's pseudo terminals are counted by the kernel, which can change their limit. */
 bool ve_counts_ptys(const struct ve *ve);
 int ve_apply(struct ve *ve, const struct ve_config *old, const struct ve_config *new,

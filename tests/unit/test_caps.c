@@ -95,11 +95,14 @@ static void check_caps(const char *what, const struct sec_conf *conf, int unshar
 static void test_caps(void)
 {
 	const struct sec_conf off = { .userns = true, .cap_off = BIT(CAP_NET_RAW) };
+	const struct sec_conf own_log = { .userns = true, .own_log = true };
 
 	ok(!(sec_caps_wanted(&plain) &
 	     (BIT(CAP_SYS_MODULE) | BIT(CAP_SYS_TIME) | BIT(CAP_MAC_ADMIN))),
 	   "host powers are not wanted");
 	ok(sec_caps_wanted(&plain) & BIT(CAP_SYS_BOOT), "CAP_SYS_BOOT stays: reboot ends the VE");
+	ok(sec_caps_wanted(&own_log) == (sec_caps_wanted(&plain) | BIT(CAP_SYSLOG)),
+	   "CAP_SYSLOG comes with a log of its own alone");
 	ok(sec_caps_wanted(&with_time) & BIT(CAP_SYS_TIME), "cap_on wins");
 	ok(!(sec_caps_wanted(&off) & BIT(CAP_NET_RAW)), "cap_off wins");
 	ok(!(sec_caps_wanted(&privileged) & ~sec_caps_wanted(&plain)),

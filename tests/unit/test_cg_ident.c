@@ -50,6 +50,9 @@ static void test_without(int fd)
 		   faccessat(fd, "ve.name", F_OK, 0) < 0,
 	   "no file was made");
 	ok_str(line, "", "nothing to warn of");
+	ok(!cg_has_log(fd), "no log of its own");
+	ok(put(fd, "ve.log") && !cg_has_log(fd), "nor with that file alone");
+	(void)unlinkat(fd, "ve.log", 0);
 }
 
 static void test_with(int fd)
@@ -58,6 +61,12 @@ static void test_with(int fd)
 	ok_int(cg_identify(fd, 2147483644, "web", &logger), 0, "identify");
 	ok_str(got(fd, "ve.id"), "2147483644", "the largest CTID there is");
 	ok_str(got(fd, "ve.name"), "web", "name");
+	ok(!cg_has_log(fd), "a kernel without logs");
+	ok(put(fd, "ve.log") && cg_has_log(fd), "a log of its own");
+	ok(os_write_file_at(fd, "ve.id", "0         ") >= 0 && !cg_has_log(fd),
+	   "what has no number has the host's");
+	ok(os_write_file_at(fd, "ve.id", "2147483644") >= 0 && cg_has_log(fd), "and again");
+	(void)unlinkat(fd, "ve.log", 0);
 	ok_int(cg_started(fd, 23, E), 0, "started");
 	ok_str(got(fd, "ve.state"), "START pidfd=23", "by its pidfd");
 	ok(put(fd, "ve.state"), "file");

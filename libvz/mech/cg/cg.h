@@ -74,6 +74,9 @@ void cg_close_host(int cgfd);
 int cg_started(int cgfd, int init_pidfd, struct vz_error *e) _must_check_;
 /* Another name, or NULL. */
 int cg_rename(int cgfd, const char *name, struct vz_error *e) _must_check_;
+/* The VE has a kernel log of its own: what its processes open as /dev/kmsg is not the host's. Those, that is,
+ * whose user namespace is the VE's. */
+bool cg_has_log(int cgfd);
 /* Write the limits named by what; on failure those written are put back. */
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
 	     struct vz_error *e) _must_check_;

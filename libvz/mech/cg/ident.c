@@ -86,3 +86,12 @@ void cg_end_init(int cgfd)
 	/* mostly none runs, or this kernel does not know of it; who kills the cgroup kills it anyway */
 	IGNORE(os_write_file_at(cgfd, "ve.state", "STOP"));
 }
+
+bool cg_has_log(int cgfd)
+{
+	uint64_t id;
+
+	/* without a number it is no VE to the kernel, and /dev/kmsg the host's: see cg_identify() */
+	return cgfs_read_u64(cgfd, "ve.id", &id) >= 0 && id &&
+	       faccessat(cgfd, "ve.log", F_OK, 0) == 0;
+}

@@ -37,7 +37,7 @@ static const struct cap_drop drops[] = {
 	{ CAP_SYS_TIME, true, "the clock is shared; systemd-timesyncd stays off without it" },
 	{ CAP_WAKE_ALARM, true, "would wake the machine" },
 	{ CAP_BLOCK_SUSPEND, true, "would keep the machine awake" },
-	{ CAP_SYSLOG, true, "the kernel log is the host's" },
+	{ CAP_SYSLOG, true, "the kernel log is the host's, where the VE has none" },
 	{ CAP_PERFMON, true, "sees the host" },
 	{ CAP_BPF, true, "sees the host" },
 	{ CAP_AUDIT_READ, false, "journald would read the host's audit records" },
@@ -68,6 +68,8 @@ uint64_t sec_caps_wanted(const struct sec_conf *c)
 	for (size_t i = 0; i < ARRAY_SIZE(drops); i++)
 		if (drops[i].userns || !c->userns)
 			want &= ~BIT(drops[i].cap);
+	if (c->own_log)
+		want |= BIT(CAP_SYSLOG);
 	return ((want | c->cap_on) & ~c->cap_off) & all_caps();
 }
 

@@ -12,6 +12,7 @@
 struct sec_conf {
 	bool userns;		  /* false: privileged VE, fewer capabilities */
 	uint64_t cap_on, cap_off; /* CAPABILITY of the configuration, bit = CAP_* */
+	bool own_log;		  /* syslog(2) and CAP_SYSLOG are about the VE's own log */
 	bool nesting;		  /* more kernel surface */
 	bool nomigrate; /* allow what cannot be checkpointed (io_uring, userfaultfd, ...) */
 };

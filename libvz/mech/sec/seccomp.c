@@ -12,6 +12,7 @@
 #include "mech/sec/sec.h"
 
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -240,7 +241,7 @@ static int compile(const struct sec_conf *c, struct gen *g)
 		return -ENOMEM;
 	g->flags = (c->nesting ? SEC_NESTING : 0) | (c->nomigrate ? SEC_NOMIGRATE : 0);
 	/* in a user namespace these capabilities are not the host's and open nothing */
-	g->caps = c->userns ? 0 : sec_caps_wanted(c);
+	g->caps = c->userns ? (uint64_t)c->own_log << CAP_SYSLOG : sec_caps_wanted(c);
 	for (size_t i = 0; i < ARRAY_SIZE(sec_arch); i++)
 		emit_arch(g, sec_arch[i].arch, sec_arch[i].nr, calls, out);
 	emit(g, BPF_RET | BPF_K, DENY_UNKNOWN, 0, 0);

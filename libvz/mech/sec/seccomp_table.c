@@ -189,7 +189,7 @@ const struct sec_row sec_table[] = {
 	{ "settimeofday stime clock_settime clock_settime64", .ret = EPERM, .cap = CAP_SYS_TIME,
 	  .reason = "the clock is shared" },
 	{ "syslog", .ret = EPERM, .cap = CAP_SYSLOG,
-	  .reason = "the host's kernel log; where dmesg_restrict is 0 the kernel would let anyone read it" },
+	  .reason = "the host's kernel log, unless the VE has its own; where dmesg_restrict is 0 the kernel would let anyone read it" },
 	{ "acct", .ret = EPERM, .cap = CAP_SYS_PACCT, .reason = "process accounting of the whole host" },
 	{ "iopl ioperm", .ret = EPERM, .cap = CAP_SYS_RAWIO, .reason = "I/O ports" },
 	{ "vm86 vm86old", .ret = EPERM, .reason = "surface without users; EPERM as under mmap_min_addr" },
