@@ -121,6 +121,13 @@ twice() {
 	twice
 }
 
+@test "criu: connections are asked for where some are tracked only" {
+	begin net
+	with --empty-ns net
+	dump_and_restore
+	assert_eq "$(grep -c "No tracked connections" "$images/dump.log")" 2 "namespaces without any"
+}
+
 @test "criu: memory that was denied to become executable stays so" {
 	begin mdwe
 	twice

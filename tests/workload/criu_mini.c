@@ -448,6 +448,7 @@ static const char *tmpfs_make(void)
 	if (bad)
 		return bad;
 	NEED(symlink("/nowhere", "/t/link") == 0 && mkfifo("/t/fifo", 0600) == 0);
+	NEED(mknod("/t/chr", S_IFCHR, 0) == 0); /* systemd's /run has one; no privilege is needed */
 	NEED(mkdir("/t/" LONG, 0700) == 0 && chmod("/t/" LONG, 01777) == 0);
 	NEED((fd = open("/t/" LONG "/" LONG, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) >= 0 &&
 	     fchmod(fd, 06755) == 0);
@@ -476,6 +477,7 @@ static const char *tmpfs_verify(void)
 		return bad;
 	NEED(readlink("/t/link", link, sizeof(link) - 1) > 0 && strcmp(link, "/nowhere") == 0);
 	NEED(is_mode("/t/fifo", S_IFIFO | 0600) && is_mode("/t/" LONG, S_IFDIR | 01777));
+	NEED(is_mode("/t/chr", S_IFCHR) && stat("/t/chr", &s) == 0 && s.st_rdev == 0);
 	NEED(is_mode("/t/" LONG "/" LONG, S_IFREG | 06755));
 	NEED(stat("/t/" LONG, &s) == 0 && s.st_mtime == 1000000000);
 	NEED((fd = open("/t/" LONG "/" LONG, O_RDONLY | O_CLOEXEC)) >= 0);
