@@ -61,6 +61,9 @@ digest() { vztmpl list --json | awk -v n="$1" -F'"' '$2 == "name" { hit = $4 == 
 	cmd 20 vztmpl lits
 	assert_match 'did you mean list'
 	cmd 91 vztmpl verify "${NAME}x"
+	assert_match "nearest: $NAME"
+	cmd 91 vztmpl remove "${NAME}x"
+	assert_match "nearest: $NAME"
 	cmd 91 vztmpl import /nonexistent.tar "$NAME"
 	assert_match 'no archive'
 }

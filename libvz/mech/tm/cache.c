@@ -129,7 +129,7 @@ static int look_up(const char *template_dir, const char *name, char **archive, s
 	return 0;
 }
 
-static int not_found(const char *template_dir, const char *name, struct vz_error *e)
+int tm_not_found(const char *template_dir, const char *name, struct vz_error *e)
 {
 	const char *best = NULL;
 	unsigned int d, least = 0;
@@ -171,7 +171,7 @@ int tm_find(const char *template_dir, const char *name, char **ret_archive, char
 		return r < 0 ? vz_fail(e, r, "template %s", name) : 1;
 	}
 	if (r == -ENOENT)
-		return not_found(template_dir, name, e);
+		return tm_not_found(template_dir, name, e);
 	return r < 0 ? vz_fail_exit(e, r, VZ_EXIT_TEMPLATE, "look for template %s in %s", name,
 				    template_dir)
 		     : 0;

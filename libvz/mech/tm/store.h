@@ -64,6 +64,8 @@ int tm_index_names(const char *template_dir, char ***ret) _must_check_;
 /* The archive of name in cache/, in OpenVZ's order of suffixes; -ENOENT. */
 int tm_cache_find(const char *template_dir, const char *name, char **ret, struct stat *st)
 	_must_check_;
+/* Says that there is no such template, and which one is nearest by name: -ENOENT, VZ_EXIT_TEMPLATE. */
+int tm_not_found(const char *template_dir, const char *name, struct vz_error *e) _must_check_;
 /* Suffix that the first bytes of an archive ask for (".tar.gz"). */
 const char *tm_archive_suffix(const uint8_t *head, size_t n);
 /* Remove archives of name other than keep (a path, or NULL). */

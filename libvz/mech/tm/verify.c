@@ -134,12 +134,16 @@ int tm_verify(const char *template_dir, const char *name, const struct tm_progre
 	      const struct logger *l, struct vz_error *e)
 {
 	_cleanup_close_ int lock = -EBADF;
+	_cleanup_free_ char *archive = NULL;
 	struct tm_index i;
+	struct stat st;
 	int r = tm_name_check(name, e);
 
 	if (r < 0)
 		return r;
 	r = tm_index_read(template_dir, name, &i);
+	if (r < 0 && tm_cache_find(template_dir, name, &archive, &st) < 0)
+		return tm_not_found(template_dir, name, e);
 	if (r < 0)
 		return vz_fail_exit(e, r, VZ_EXIT_TEMPLATE,
 				    "template %s has not been imported into the store", name);
@@ -226,8 +230,7 @@ int tm_remove(const char *template_dir, const char *name,
 		return lock;
 	has_tree = tm_index_read(template_dir, name, &i) >= 0;
 	if (!has_tree && tm_cache_find(template_dir, name, &archive, &st) < 0)
-		return vz_fail_exit(e, -ENOENT, VZ_EXIT_TEMPLATE, "template %s not found in %s",
-				    name, template_dir);
+		return tm_not_found(template_dir, name, e);
 	if (has_tree && in_use && in_use(data, i.digest))
 		return vz_fail_exit(
 			e, -EBUSY, VZ_EXIT_TEMPLATE,
