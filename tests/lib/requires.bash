@@ -24,6 +24,8 @@ requires_missing() {
 	cgroup-memory | cgroup-cpu | cgroup-pids | cgroup-io | cgroup-cpuset)
 		grep -qw "${1#cgroup-}" "$(cgroup_root)/cgroup.controllers" || echo "no cgroup v2 controller ${1#cgroup-}"
 		;;
+	no-ve-counters) [ ! -e /proc/user_beancounters ] || echo "this kernel has beancounters" ;;
+	ve-counters) [ -e /proc/user_beancounters ] || echo "a kernel without our beancounters" ;;
 	template-*) [ -e "$(template_file "${1#template-}")" ] || echo "no template ${1#template-} was offered" ;;
 	mirror) [ -n "${BED_MIRROR:-}" ] || echo "no Debian archive can be reached" ;;
 	vm-tools) "$BED" deps --vm >/dev/null 2>&1 3>&- || echo "bed deps --vm --install gets what is missing" ;;
