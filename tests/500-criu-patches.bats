@@ -133,6 +133,11 @@ twice() {
 	twice
 }
 
+@test "criu: session keyrings, what is in them, and who shares them" {
+	begin keys
+	twice
+}
+
 @test "criu: a task of another user, without CAP_SYS_RESOURCE" {
 	privileges=(setpriv --bounding-set -sys_resource --inh-caps -sys_resource)
 	begin user

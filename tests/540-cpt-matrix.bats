@@ -30,6 +30,7 @@ matrix() {
 	cpt_start "$(ctid)" "${KINDS[@]}"
 	cpt_skipped "${may[@]}"
 	vz chkpnt "$(ctid)" --check
+	refute_match 'keeps a key'
 	suspend_restore "$(ctid)"
 	cpt_verify "$(ctid)" "${KINDS[@]}"
 	# what was restored can be checkpointed again

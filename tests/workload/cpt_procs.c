@@ -4,6 +4,7 @@
 
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/keyctl.h>
 #include <linux/securebits.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -499,6 +500,44 @@ static const char *mdwe_verify(void)
 	return NULL;
 }
 
+/* Its session keyring has a key, a keyring with another, and the user's own keyring with a third. */
+static const char *keyring_make(void)
+{
+	long ring;
+
+	NEED(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) > 0);
+	NEED(syscall(SYS_add_key, "user", "cpt-a", "first", 5, KEY_SPEC_SESSION_KEYRING) > 0);
+	ring = syscall(SYS_add_key, "keyring", "cpt-ring", NULL, 0, KEY_SPEC_SESSION_KEYRING);
+	CHECK(ring > 0 && syscall(SYS_add_key, "user", "cpt-b", "second", 6, ring) > 0);
+	CHECK(syscall(SYS_keyctl, KEYCTL_SETPERM, ring, 0x3f030000) == 0);
+	CHECK(syscall(SYS_keyctl, KEYCTL_LINK, KEY_SPEC_USER_KEYRING, KEY_SPEC_SESSION_KEYRING) ==
+	      0);
+	CHECK(syscall(SYS_add_key, "user", "cpt-c", "third", 5, KEY_SPEC_USER_KEYRING) > 0);
+	return NULL;
+}
+
+static bool has_key(long ring, const char *name, const char *want)
+{
+	char got[16] = "";
+	long key = syscall(SYS_keyctl, KEYCTL_SEARCH, ring, "user", name, 0);
+
+	return key > 0 && syscall(SYS_keyctl, KEYCTL_READ, key, got, sizeof(got) - 1) > 0 &&
+	       strcmp(got, want) == 0;
+}
+
+static const char *keyring_verify(void)
+{
+	char text[128] = "";
+
+	CHECK(syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, text,
+		      sizeof(text) - 1) > 0);
+	CHECK(strcmp(text, "keyring;0;0;3f030000;_ses") == 0);
+	CHECK(has_key(KEY_SPEC_SESSION_KEYRING, "cpt-a", "first"));
+	CHECK(has_key(KEY_SPEC_SESSION_KEYRING, "cpt-b", "second"));
+	CHECK(has_key(KEY_SPEC_USER_KEYRING, "cpt-c", "third"));
+	return NULL;
+}
+
 /* ---- scheduling ---- */
 
 static const char *nice_make(void)
@@ -549,6 +588,7 @@ static const struct feature features[] = {
 	{ "affinity", affinity_make, affinity_verify },
 	{ "ioprio", ioprio_make, ioprio_verify },
 	{ "mdwe", mdwe_make, mdwe_verify },
+	{ "keyrings", keyring_make, keyring_verify },
 	{ "nice", nice_make, nice_verify },
 	{ "sched-fifo", fifo_make, fifo_verify },
 	{ NULL, NULL, NULL },

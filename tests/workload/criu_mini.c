@@ -6,18 +6,16 @@
  * On SIGUSR1 init looks whether what CASE made is still there and writes "ok", or what is wrong, to /result.
  * It has no descriptor, mount or session of the outside, so that nothing but the case itself is in CRIU's way.
  */
+#include "criu_mini_keys.h"
+
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <pty.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -30,7 +28,6 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
-#include <unistd.h>
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE		 65
@@ -49,20 +46,6 @@ struct mini {
 	int flags; /* more namespaces for init */
 };
 
-#define NEED(cond)                         \
-	do {                               \
-		if (!(cond))               \
-			return why(#cond); \
-	} while (0)
-
-static const char *why(const char *cond)
-{
-	static char text[256];
-
-	snprintf(text, sizeof(text), "%s: %s", cond, strerror(errno));
-	return text;
-}
-
 static void put(const char *path, const char *text)
 {
 	int fd = open("/.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -70,32 +53,6 @@ static void put(const char *path, const char *text)
 	if (fd < 0 || write(fd, text, strlen(text)) < 0 || close(fd) < 0 ||
 	    rename("/.new", path) < 0)
 		_exit(9);
-}
-
-/* A child that makes something and stays; 0 when it failed. */
-static pid_t stay(bool (*make)(void))
-{
-	int p[2];
-	char c = 0;
-	pid_t pid;
-
-	if (pipe(p) < 0)
-		return 0;
-	pid = fork();
-	if (pid == 0) {
-		c = make();
-		if (write(p[1], &c, 1) != 1)
-			_exit(1);
-		close(p[0]);
-		close(p[1]);
-		for (;;)
-			pause();
-	}
-	close(p[1]);
-	if (pid < 0 || read(p[0], &c, 1) != 1 || !c)
-		pid = 0;
-	close(p[0]);
-	return pid;
 }
 
 /* Run look() in the namespace KIND of process PID, and come back. */
@@ -590,6 +547,7 @@ static const struct mini minis[] = {
 	{ "cgns", cgns_make, cgns_verify, CLONE_NEWCGROUP },
 	{ "net", net_make, net_verify, CLONE_NEWNET },
 	{ "mdwe", mdwe_make, mdwe_verify, 0 },
+	{ "keys", keys_make, keys_verify, 0 },
 	{ "user", user_make, user_verify, 0 },
 	{ "xattr", xattr_make, xattr_verify, 0 },
 	{ "tmpfs", tmpfs_make, tmpfs_verify, 0 },

@@ -52,8 +52,8 @@ struct cr_target {
 	uint64_t ghost_limit; /* bytes of a deleted file that a dump takes along */
 	uid_t uid_base;	      /* of its user namespace; 0: it has none */
 	uint32_t uid_count;
-	bool patched; /* the CRIU in use is ours: UTS namespaces of services and ramfs go along */
-	bool quick;   /* only what takes one look per process and descriptor */
+	bool patched; /* the CRIU in use is ours: UTS namespaces of services, ramfs and session keyrings go along */
+	bool quick; /* only what takes one look per process and descriptor */
 };
 
 /* Look; -ESRCH when init is gone. What ends meanwhile is left out. */
