@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A whole Debian 13 with PostgreSQL, MariaDB, Redis, nginx, PHP and an SSH session is suspended and restored under
 # its clients: none of them sees an error, nothing acknowledged is lost, and the services are as before.
-# VZ_LOAD_ROUNDS: how often (3; 20 for the long run).
+# VZ_LOAD_ROUNDS: how often (3, and once in a vm node, where the kernel enforces limits; 20 for the long run).
 # bats file_tags=slow
 # shellcheck disable=SC2016 # what is in single quotes is expanded inside
 load lib/node
@@ -10,6 +10,7 @@ load lib/cpt
 load lib/load
 
 ROUNDS=${VZ_LOAD_ROUNDS:-3}
+VM_ROUNDS=${VZ_LOAD_ROUNDS:-1}
 
 setup_file() {
 	node_setup_file
@@ -49,18 +50,46 @@ sleeps() { # HOST-PID
 	done
 }
 
-@test "load: $ROUNDS times away and back under PostgreSQL, MariaDB, Redis, nginx, PHP and SSH" {
-	local i
+# rounds N [CMD...]: N times away and back under all clients; CMD is run after each
+rounds() {
+	local i n=$1
+	shift
 	nothing_failed
 	vz chkpnt "$CT" --check
 	clients_start "$CT" "$(ve_ip 8)"
-	for ((i = 1; i <= ROUNDS; i++)); do
+	for ((i = 1; i <= n; i++)); do
 		echo "round $i"
 		suspend_restore "$CT"
 		clients_go_on
+		"$@"
 	done
 	clients_end
 	nothing_failed
+}
+
+@test "load: $ROUNDS times away and back under PostgreSQL, MariaDB, Redis, nginx, PHP and SSH" {
+	rounds "$ROUNDS" true
+}
+
+# The kernel's own files, in the cgroup that the VE has now.
+limits() {
+	local cg file
+	cg=$(sed -n 's/^cgroot=//p' "/run/vz/$CT/state")/$CT
+	for file in memory.max memory.swap.max pids.max cpu.weight; do echo "$file $(cat "$cg/$file")"; done
+}
+same_limits() { assert_eq "$(limits)" "$LIMITS" "limits after the restore"; }
+
+# bats test_tags=vm
+@test "load: away and back under the same clients, within limits that the kernel enforces" {
+	local service
+	vz set "$CT" --ram 900M --swap 200M --numproc 900 --cpuunits 3000 --save
+	LIMITS=$(limits)
+	assert_eq "${LIMITS//$'\n'/ }" "memory.max $((900 << 20)) memory.swap.max $((200 << 20)) pids.max 900 cpu.weight 300"
+	rounds "$VM_ROUNDS" same_limits
+	for service in $SERVICES; do
+		vz exec "$CT" "systemctl is-active $service"
+		assert_output active
+	done
 }
 
 @test "load: what was restored lives on: services restart, nothing spins, the log goes on" {
