@@ -220,7 +220,7 @@ static int controllers(void)
 static void furnish(void)
 {
 	_cleanup_close_ int enter = cg_open_enter(cgfd, BASE, BASE, E), a = -EBADF;
-	int r = 0;
+	int r = enter < 0 ? enter : 0;
 
 	r = RET_GATHER(r, put_dir(".", "init.scope", 1));
 	r = RET_GATHER(r, put_dir(".", "system.slice", 1));
