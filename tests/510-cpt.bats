@@ -334,7 +334,7 @@ distribution() { # TEMPLATE
 	counter "$CT"
 	local i
 	for ((i = 0; i < 50 / ${VZ_SLOW:-1}; i++)); do
-		round >/dev/null
+		round >"$BATS_TEST_TMPDIR/said" || assert_fail "round $i: $(cat "$BATS_TEST_TMPDIR/said")"
 	done
 	counts "$CT"
 }
