@@ -17,15 +17,19 @@
 #include <limits.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/statvfs.h>
 
+#define IN_USE_MS	10000
+#define IN_USE_RETRY_MS 10
+
 /* Where the layers stand inside the builder's private namespace. */
-#define BASE	   "/tmp"
-#define LOWER_DIR  BASE "/lower"
-#define UPPER_DIR  BASE "/upper"
-#define HOST_ATTRS (MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+#define BASE		"/tmp"
+#define LOWER_DIR	BASE "/lower"
+#define UPPER_DIR	BASE "/upper"
+#define HOST_ATTRS	(MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 
 int mnt_root_mounted(const char *target)
 {
@@ -77,7 +81,7 @@ static int wear_ids(uid_t uid, gid_t gid, struct vz_error *e)
 	return r < 0 ? vz_fail(e, r, "take on the file ids %u:%u", uid, gid) : 0;
 }
 
-static int overlay_mount(struct vz_error *e)
+static int overlay_try(struct vz_error *e)
 {
 	/* index and nfs_export: file handles on the overlay decode, which dumping inotify needs */
 	static const struct {
@@ -111,6 +115,22 @@ static int overlay_mount(struct vz_error *e)
 		return vz_fail(e, mfd, "mount the overlay%s%s", why[0] ? ": " : "", why);
 	}
 	return mfd;
+}
+
+/*
+ * An overlay that was just unmounted lives on while anybody's copy of the mount table has it, and so long
+ * its upper layer is in use: who starts another VE, or restores one, has such a copy for a moment.
+ */
+static int overlay_mount(struct vz_error *e)
+{
+	for (unsigned int waited = 0;; waited += IN_USE_RETRY_MS) {
+		int r = overlay_try(e);
+
+		if (r != -EBUSY || waited >= IN_USE_MS)
+			return r;
+		vz_error_clear(e);
+		(void)poll(NULL, 0, IN_USE_RETRY_MS);
+	}
 }
 
 /* An overlay whose work directory cannot be used mounts all the same, read-only: refuse that. */
