@@ -72,22 +72,30 @@ int cgfs_read_u64(int dirfd, const char *file, uint64_t *ret)
 	return num_parse_u64(text, ret);
 }
 
-int cgfs_key(const char *text, const char *key, uint64_t *ret)
+const char *cgfs_line(const char *text, const char *key)
 {
 	size_t len = strlen(key);
 
 	for (const char *p = text; *p;) {
 		size_t line = strcspn(p, "\n");
 
-		if (line > len && line - len <= 21 && strncmp(p, key, len) == 0 && p[len] == ' ') {
-			char num[22] = "";
-
-			memcpy(num, p + len + 1, line - len - 1);
-			return num_parse_u64(num, ret);
-		}
+		if (strncmp(p, key, len) == 0 && p[len] == ' ')
+			return p;
 		p += line + (p[line] == '\n');
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+int cgfs_key(const char *text, const char *key, uint64_t *ret)
+{
+	const char *line = cgfs_line(text, key), *value = line ? line + strlen(key) + 1 : "";
+	size_t n = strcspn(value, "\n");
+	char num[22] = "";
+
+	if (!line || n >= sizeof(num) - 1)
+		return -ENOENT;
+	memcpy(num, value, n);
+	return num_parse_u64(num, ret);
 }
 
 bool cgfs_has_word(const char *list, const char *word)

@@ -19,6 +19,8 @@ int cgfs_is_v2(int fd) _must_check_;
 int cgfs_read(int dirfd, const char *file, char **ret) _must_check_;
 /* One number; "max" is UINT64_MAX. */
 int cgfs_read_u64(int dirfd, const char *file, uint64_t *ret) _must_check_;
+/* The line of text that begins with "key "; NULL. */
+const char *cgfs_line(const char *text, const char *key);
 /* The number behind "key " at the start of a line of text; -ENOENT. */
 int cgfs_key(const char *text, const char *key, uint64_t *ret) _must_check_;
 /* Is word one of list's words (blanks between)? */

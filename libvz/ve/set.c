@@ -119,7 +119,7 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsig
 {
 	/* a running VE may deviate from its file: what was given is brought to it, changed or not */
 	unsigned int groups = ve_config_diff(&ve->conf, new),
-		     apply = groups | (given & LIVE_GROUPS);
+		     apply = groups | (given & LIVE_GROUPS), restart;
 	bool running = ve_is_running(ve);
 	int r;
 
@@ -134,9 +134,10 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsig
 	r = check(ve, new, groups, flags, running, e);
 	if (r < 0)
 		return r;
+	restart = restart_groups(ve);
 	tell_without_effect(ve, new);
 	if (flags & (VZ_IGNORE | VZ_RESTART))
-		apply &= ~restart_groups(ve);
+		apply &= ~restart;
 	if (running) {
 		r = ve_apply(ve, &ve->conf, new, apply, e);
 		if (r < 0)
@@ -145,14 +146,14 @@ int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsig
 	if (flags & VZ_SAVE && groups) {
 		r = save(ve, new, groups, e);
 		if (r < 0 && running)
-			IGNORE(ve_apply(ve, new, &ve->conf, apply & ~restart_groups(ve), NULL));
+			IGNORE(ve_apply(ve, new, &ve->conf, apply & ~restart, NULL));
 		if (r < 0)
 			return r;
 	} else if (running && groups) {
 		log_warn(ve->log,
 			 "WARNING: Settings were not saved to config (use --save flag to save)");
 	}
-	if (running && flags & VZ_RESTART && groups & restart_groups(ve))
+	if (running && flags & VZ_RESTART && groups & restart)
 		return 1;
 	return 0;
 }

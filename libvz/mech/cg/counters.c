@@ -28,21 +28,6 @@ static const char *const names[CG_COUNTERS] = {
 };
 /* clang-format on */
 
-/* The line of text that begins with this word and a blank; NULL. */
-static const char *find_line(const char *text, const char *name)
-{
-	const size_t n = strlen(name);
-
-	for (const char *p = text; p && *p;) {
-		const char *end = strchr(p, '\n');
-
-		if (strncmp(p, name, n) == 0 && p[n] == ' ')
-			return p;
-		p = end ? end + 1 : NULL;
-	}
-	return NULL;
-}
-
 static void add_value(struct str *out, uint64_t v)
 {
 	if (v == CG_UNLIMITED)
@@ -70,13 +55,13 @@ bool cg_counts(int cgfd, enum cg_counter i)
 {
 	_cleanup_free_ char *text = NULL;
 
-	return cgfs_read(cgfd, LIMITS, &text) >= 0 && find_line(text, names[i]);
+	return cgfs_read(cgfd, LIMITS, &text) >= 0 && cgfs_line(text, names[i]);
 }
 
 static int write_one(int cgfd, enum cg_counter i, const struct cg_pair *p, const char *have)
 {
 	_cleanup_free_ char *want = NULL;
-	const char *line = find_line(have, names[i]);
+	const char *line = cgfs_line(have, names[i]);
 	int r = format(i, p, &want);
 
 	if (r < 0 || !line)
@@ -148,12 +133,12 @@ int cg_rows(int cgfd, const char *const *rows, size_t n, struct cg_row *ret)
 	int r = cgfs_read(cgfd, STAT, &text);
 
 	for (size_t i = 0; i < n; i++) {
-		const char *line = r < 0 ? NULL : find_line(text, rows[i]);
-		struct cg_row row = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
+		const char *line = r < 0 ? NULL : cgfs_line(text, rows[i]);
+		struct cg_row row;
 
-		if (line && parse_row(line, &row) < 0)
-			row = (struct cg_row){ UINT64_MAX, UINT64_MAX, UINT64_MAX };
-		ret[i] = row;
+		ret[i] = line && parse_row(line, &row) >= 0
+				 ? row
+				 : (struct cg_row){ UINT64_MAX, UINT64_MAX, UINT64_MAX };
 	}
 	return r == -ENOENT ? 0 : r;
 }
