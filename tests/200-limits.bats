@@ -57,7 +57,9 @@ used() {
 	vz 137 exec2 "$A" 'exec dd if=/dev/zero of=/dev/null bs=100M count=1' || assert_eq "$status" 3
 	assert_num "$(cg_key "$A" memory.events oom_kill)" gt "$before" "oom_kill of the VE"
 	assert_eq "$(cg_key "$B" memory.events oom_kill)" "$other" "oom_kill of another VE"
-	assert_num "$(cg "$A" memory.peak)" le $((24 << 20)) "memory.peak"
+	# atomic allocations and those that must not fail pass memory.max for a moment, some pages at a time
+	# (Documentation/admin-guide/cgroup-v2.rst)
+	assert_num "$(cg "$A" memory.peak)" le $(((24 << 20) + (256 << 10))) "memory.peak"
 	in_ve "$A" true
 	in_ve "$B" true
 	# files in memory are memory, too: the write fails or is killed, it does not grow
