@@ -180,6 +180,21 @@ peers_script() {
 	echo true
 }
 
+# --- reboot ------------------------------------------------------------------------------
+
+cmd_reboot() {
+	local name
+	[ $# -gt 0 ] || die_usage "reboot: which node?"
+	need_root
+	for name; do
+		node_need_up "$name"
+		[ "$(node_kind "$name")" = vm ] || die_usage "reboot: '$name' is no vm node: the kernel of ns nodes is this machine's"
+	done
+	for name; do node_locked "$name" vm_reboot "$name"; done
+	bed_locked peers_update
+	! install_possible || cmd_install "$@"
+}
+
 # --- down --------------------------------------------------------------------------------
 
 cmd_down() {

@@ -36,7 +36,13 @@ mount_cgroup() {
 }
 
 mount_disks() {
+	local d
 	$b mount -t ext4 -o noatime,prjquota /dev/vdb /vz
+	# what outlives the machine's end; the root file system does not
+	for d in etc/vz var/lib/vz var/lib/vzctl; do
+		$b mkdir -p "/vz/.node/$d" "/$d"
+		$b mount --bind "/vz/.node/$d" "/$d"
+	done
 	if $b mount -t virtiofs bed /media; then
 		$b mount --bind /media/cache /cache
 		$b mount --bind /media/src /src

@@ -163,10 +163,20 @@ vm_up() {
 	accel=$(vm_accel "$kernel" "$image")
 	ln -s "$image/agent" "$dir/agent"
 	echo "$accel" >"$dir/accel"
+	printf '%s\n' "$kernel" "$image" >"$dir/boots"
 	vm_disk "$disk/vz.img"
+	vm_boot "$name"
+}
+
+# The machine as vm_up made it, from power on to its prompt.
+vm_boot() {
+	local name=$1 dir boots
+	dir=$(node_dir "$name")
+	mapfile -t boots <"$dir/boots"
+	rm -f "$dir/share" "$dir"/port*
 	vm_share "$name"
 	vm_tap "$name"
-	vm_start "$name" "$kernel" "$image" "$accel"
+	vm_start "$name" "${boots[@]}" "$(<"$dir/accel")"
 	# The call waits in the port until the guest's agent takes it: that is the prompt.
 	timeout 120 "$dir/agent" call "$dir" "$dir/env" true </dev/null 9>&- &
 	if ! wait $! || ! vm_runs "$name"; then
@@ -174,6 +184,20 @@ vm_up() {
 		die "node '$name' does not come up"
 	fi
 }
+
+# What was not on the disk yet is lost. The root file system is the image's again.
+vm_reboot() {
+	local pid
+	if pid=$(proc_recorded "$(node_dir "$1")/pid"); then
+		kill -KILL "$pid"
+		wait_until 30 vm_ended "$1" || die "QEMU of node '$1' does not end"
+	fi
+	cg_end "$(node_cg "$1")"
+	cg_make "$(node_cg "$1")"
+	vm_boot "$1"
+}
+
+vm_ended() { ! vm_runs "$1"; }
 
 vm_runs() { proc_recorded "$(node_dir "$1")/pid" >/dev/null; }
 
