@@ -46,7 +46,7 @@ begin() {
 verify() {
 	rm -f "$root/result"
 	kill -USR1 "$init"
-	wait_until 10 there result
+	wait_until 30 there result
 	assert_eq "$(<"$root/result")" ok "what the container found"
 }
 
@@ -135,6 +135,12 @@ twice() {
 
 @test "criu: session keyrings, what is in them, and who shares them" {
 	begin keys
+	twice
+}
+
+@test "criu: triggers of pressure files, and how the kernel watches for them" {
+	requires kpatch
+	begin psi
 	twice
 }
 

@@ -22,6 +22,7 @@ matrix() {
 		shift
 	done
 	shift
+	[ -e /proc/vz/veinfo ] || may+=(pressure)
 	ve_create "$(ctid)" --ipadd "$(ve_ip 7)" "$@"
 	[[ " $* " != *" --local_uid 0 "* ]] || vz set "$(ctid)" --features privileged:on --save
 	[ ${#limits[@]} -eq 0 ] || vz set "$(ctid)" "${limits[@]}" --save

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Files over a checkpoint: what is watched, deleted, locked, copied up, mounted, queued or only referred to. */
 #include "cpt.h"
+#include "pressure.h"
 
 #include <linux/aio_abi.h>
 #include <poll.h>
@@ -385,6 +386,31 @@ static const char *events_verify(void)
 	return NULL;
 }
 
+/* The pressure of the whole VE, with privilege and without, and of a cgroup in which this process is. */
+#define GROUP "/sys/fs/cgroup/cpt-pressure"
+
+static struct pressure psi[3];
+static int npsi = 2;
+
+static const char *pressure_make(void)
+{
+	STEP(pressure_watch(&psi[0], "/proc/pressure/cpu", true));
+	STEP(pressure_watch(&psi[1], "/proc/pressure/cpu", false));
+	if (access("/sys/fs/cgroup/cgroup.procs", W_OK) < 0)
+		return NULL;
+	CHECK(mkdir(GROUP, 0755) == 0 && (fd = open(GROUP "/cgroup.procs", O_WRONLY)) >= 0);
+	CHECK(write(fd, "0", 1) == 1 && close(fd) == 0);
+	npsi = 3;
+	return pressure_watch(&psi[2], GROUP "/cpu.pressure", true);
+}
+
+static const char *pressure_verify(void)
+{
+	for (int i = 0; i < npsi; i++)
+		STEP(pressure_kept(&psi[i]));
+	return pressure_rises(psi, npsi);
+}
+
 static const char *ns_fd_make(void)
 {
 	CHECK((fd = open("/proc/self/ns/net", O_RDONLY)) >= 0 &&
@@ -531,6 +557,7 @@ static const struct feature features[] = {
 	{ "fifo", fifo_make, fifo_verify },
 	{ "pipe", pipe_make, pipe_verify },
 	{ "events", events_make, events_verify },
+	{ "pressure", pressure_make, pressure_verify },
 	{ "ns-fd", ns_fd_make, ns_fd_verify },
 	{ "pidfd", pidfd_make, pidfd_verify },
 	{ "aio", aio_make, aio_verify },

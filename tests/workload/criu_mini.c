@@ -7,6 +7,7 @@
  * It has no descriptor, mount or session of the outside, so that nothing but the case itself is in CRIU's way.
  */
 #include "criu_mini_keys.h"
+#include "pressure.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -334,6 +335,28 @@ static const char *mdwe_verify(void)
 							    : "writable memory became executable";
 }
 
+/* ---- triggers of pressure files, set with CAP_SYS_RESOURCE and without ---- */
+
+static struct pressure psi[2];
+
+static const char *psi_make(void)
+{
+	const char *bad = pressure_watch(&psi[0], "/proc/pressure/cpu", true);
+
+	if (!bad)
+		bad = pressure_watch(&psi[1], "/proc/pressure/cpu", false);
+	return bad;
+}
+
+static const char *psi_verify(void)
+{
+	const char *bad = pressure_kept(&psi[0]);
+
+	if (!bad)
+		bad = pressure_kept(&psi[1]);
+	return bad ? bad : pressure_rises(psi, 2);
+}
+
 /* ---- a task of another user, with limits of its own ---- */
 
 static pid_t user_child;
@@ -548,6 +571,7 @@ static const struct mini minis[] = {
 	{ "net", net_make, net_verify, CLONE_NEWNET },
 	{ "mdwe", mdwe_make, mdwe_verify, 0 },
 	{ "keys", keys_make, keys_verify, 0 },
+	{ "psi", psi_make, psi_verify, 0 },
 	{ "user", user_make, user_verify, 0 },
 	{ "xattr", xattr_make, xattr_verify, 0 },
 	{ "tmpfs", tmpfs_make, tmpfs_verify, 0 },
