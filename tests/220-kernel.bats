@@ -38,6 +38,7 @@ init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 		ve-views /proc/vz/version
 		ve-counters $CG/ve.limits
 		ve-log $CG/ve.log
+		psi-triggers /proc/vz/version
 	ROWS
 	refute_file "$(cgroup_root)/vz/vz.probe"
 	in_ve "$CT" true

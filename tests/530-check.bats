@@ -34,6 +34,10 @@ found() {
 	case $probe in
 	fuse-open) return ;; # not a row: see below
 	uts-namespace | ramfs) [ ! -x /usr/libexec/vz/vz-criu ] || return 0 ;; # which can
+	psi) [ ! -x /usr/libexec/vz/vz-criu ] || [ ! -e /proc/vz/veinfo ] || { # which the kernel shows, too
+		refute_match "watches memory, CPU or I/O pressure"
+		return 0
+	} ;;
 	keys | network-device) # not of one process
 		assert_match "$(severity "$probe"): the container (keeps a key|has the network device cpt-vx)[^:]*: "
 		return

@@ -118,6 +118,7 @@ PLAIN(soft_dirty)
 PLAIN(pagemap_scan)
 PLAIN(userfaultfd)
 PLAIN(timer_ids)
+PLAIN(psi_triggers)
 
 static int probe_overlay_in(struct probe *p, const char *dir)
 {
@@ -252,6 +253,9 @@ static const struct row rows[] = {
 	{ .name = "timer-ids", .probe = probe_timer_ids,
 	  .what = "timers restored by number",
 	  .without = "restoring a process whose timers have high numbers takes longer" },
+	{ .name = "psi-triggers", .probe = probe_psi_triggers,
+	  .what = "pressure triggers that a checkpoint can see",
+	  .without = "programs that watch memory, CPU or I/O pressure do so in vain after a restore, and may spin" },
 };
 /* clang-format on */
 

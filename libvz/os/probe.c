@@ -206,3 +206,21 @@ int os_probe_timer_ids(void)
 		return errno == EINVAL ? 0 : -errno;
 	return 1;
 }
+
+int os_probe_psi_triggers(void)
+{
+	static const char trigger[] = "some 2000000 2000000";
+	_cleanup_close_ int fd =
+		os_openat(AT_FDCWD, "/proc/pressure/memory", O_RDWR | O_NONBLOCK, 0, 0);
+	_cleanup_free_ char *text = NULL;
+	char path[64];
+	int r;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	if (write(fd, trigger, sizeof(trigger)) < 0)
+		return errno == EOPNOTSUPP ? 0 : -errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	r = os_read_file_at(AT_FDCWD, path, 4096, &text, NULL);
+	return r < 0 ? r : strstr(text, "\npsi-trigger:") != NULL;
+}

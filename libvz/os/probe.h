@@ -25,6 +25,8 @@ int os_probe_pagemap_scan(void) _must_check_;
 int os_probe_userfaultfd(void) _must_check_;
 /* timer_create(2) can be told the number (Linux 6.15, or vz's patches) */
 int os_probe_timer_ids(void) _must_check_;
+/* fdinfo of a pressure file has its trigger, so that a checkpoint can keep it (vz's patches) */
+int os_probe_psi_triggers(void) _must_check_;
 /* A device node can be opened: its driver is there. */
 int os_probe_device(const char *path) _must_check_;
 

@@ -121,7 +121,10 @@ static _Noreturn void exec_init(int sock, struct vz_error *e)
 {
 	static const char *const paths[] = { "/sbin/init", "/usr/sbin/init", "/etc/init",
 					     "/bin/init" };
-	/* MEMORY_PRESSURE_WATCH: a PSI trigger does not survive a checkpoint and makes systemd spin */
+	/*
+	 * MEMORY_PRESSURE_WATCH: a PSI trigger survives a checkpoint only where the kernel shows it.  One host without
+	 * such a kernel, wherever the VE comes to in its life, and systemd spins.
+	 */
 	static char *const env[] = {
 		(char *)"container=openvz",
 		(char *)"TERM=linux",

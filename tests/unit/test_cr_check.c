@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "os/probe.h"
 #include "test.h"
 
 /* A child that called make and then waits to be killed. */
@@ -47,7 +48,7 @@ static void end(pid_t pid)
 	(void)waitpid(pid, NULL, 0);
 }
 
-static struct cr_findings look(pid_t pid, uint64_t ghost_limit)
+static struct cr_findings look_with(pid_t pid, uint64_t ghost_limit, bool patched)
 {
 	struct cr_findings f = { 0 };
 	struct cr_target t = { .cgfd = -EBADF,
@@ -55,12 +56,18 @@ static struct cr_findings look(pid_t pid, uint64_t ghost_limit)
 			       .npids = 1,
 			       .init = pid,
 			       .ghost_limit = ghost_limit,
+			       .patched = patched,
 			       .quick = true };
 	struct vz_error e = { 0 };
 	int r = cr_check(&t, &f, &e);
 
 	ok(r == 0, "looked at %d: %s", pid, e.text);
 	return f;
+}
+
+static struct cr_findings look(pid_t pid, uint64_t ghost_limit)
+{
+	return look_with(pid, ghost_limit, false);
 }
 
 /* The first of a process and how many there are: the mounts of the machine we run on are none of ours. */
@@ -151,6 +158,38 @@ static void test_ghost(void)
 	cr_findings_done(&large);
 }
 
+static void watch_pressure(void)
+{
+	static const char trigger[] = "some 150000 2000000";
+	int fd = open("/proc/pressure/memory", O_RDWR | O_CLOEXEC);
+
+	(void)!write(fd, trigger, sizeof(trigger));
+}
+
+/* Kept only by our CRIU, and where the kernel shows it. */
+static void test_pressure(void)
+{
+	int shown = os_probe_psi_triggers();
+	struct cr_findings ours, other;
+	const struct cr_finding *v;
+	pid_t pid;
+
+	if (access("/proc/pressure/memory", W_OK) < 0) {
+		skip("pressure: none to be watched");
+		return;
+	}
+	ok(shown == 0 || shown == 1, "the kernel shows triggers or not: %d", shown);
+	pid = child(watch_pressure);
+	ours = look_with(pid, UINT64_MAX, true);
+	other = look(pid, UINT64_MAX);
+	v = find(&other, "psi");
+	ok(v && v->pid == pid && v->severity == CR_LOST, "lost with another CRIU");
+	ok_int(find(&ours, "psi") == NULL, shown == 1, "with ours lost where it is not shown");
+	end(pid);
+	cr_findings_done(&ours);
+	cr_findings_done(&other);
+}
+
 static void test_traced(void)
 {
 	pid_t pid = child(NULL);
@@ -196,6 +235,7 @@ int main(void)
 	test_words();
 	test_nothing();
 	test_ghost();
+	test_pressure();
 	test_traced();
 	test_entered();
 	return test_done();

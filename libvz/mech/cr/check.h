@@ -52,7 +52,8 @@ struct cr_target {
 	uint64_t ghost_limit; /* bytes of a deleted file that a dump takes along */
 	uid_t uid_base;	      /* of its user namespace; 0: it has none */
 	uint32_t uid_count;
-	bool patched; /* the CRIU in use is ours: UTS namespaces of services, ramfs and session keyrings go along */
+	/* The CRIU in use is ours: UTS namespaces of services, ramfs, session keyrings and pressure triggers go along. */
+	bool patched;
 	bool quick; /* only what takes one look per process and descriptor */
 };
 

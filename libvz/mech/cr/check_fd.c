@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "os/os.h"
+#include "os/probe.h"
 
 #include <fcntl.h>
 #include <linux/major.h>
@@ -149,6 +150,18 @@ static bool is_pressure(const char *path)
 	return false;
 }
 
+/* Our CRIU keeps the trigger of a file where the kernel shows it; without one there is nothing to lose. */
+static bool loses_trigger(const struct look *l)
+{
+	struct check *c = l->c;
+
+	if ((look_flags(l) & O_ACCMODE) == O_RDONLY)
+		return false;
+	if (c->triggers == TRIGGERS_UNKNOWN)
+		c->triggers = os_probe_psi_triggers() == 1 ? TRIGGERS_SHOWN : TRIGGERS_HIDDEN;
+	return c->triggers == TRIGGERS_HIDDEN || !c->t->patched;
+}
+
 static int look_file(struct look *l)
 {
 	const struct statx *s = &l->stx;
@@ -161,7 +174,7 @@ static int look_file(struct look *l)
 		if (r < 0 || block || is_tty_major(s->stx_rdev_major))
 			return r;
 	}
-	if (is_pressure(l->link) && (look_flags(l) & O_ACCMODE) != O_RDONLY)
+	if (is_pressure(l->link) && loses_trigger(l))
 		return check_add(l->c, ROW_PSI, l->p, strrchr(l->link, '/') + 1);
 	if (str_has_prefix(l->link, "/memfd:"))
 		return 0;

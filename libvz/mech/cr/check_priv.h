@@ -86,6 +86,9 @@ struct check_sock {
 	size_t proc;
 };
 
+/* Whether the kernel shows the triggers of pressure files: asked when it matters. */
+enum check_triggers { TRIGGERS_UNKNOWN, TRIGGERS_HIDDEN, TRIGGERS_SHOWN };
+
 struct check {
 	const struct cr_target *t;
 	struct cr_findings *out;
@@ -100,6 +103,7 @@ struct check {
 	uint64_t root_dev; /* of the container's root, as mountinfo has it: major << 32 | minor */
 	unsigned int
 		level; /* of the container's pid namespace: which of a process's numbers is its own there */
+	enum check_triggers triggers;
 	uint64_t budget; /* descriptors and lines still to be looked at */
 };
 
