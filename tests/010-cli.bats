@@ -365,6 +365,19 @@ fails() {
 	vzlist -a -j -o description | jq -e '.[0].description | startswith("x") and endswith("y")'
 }
 
+@test "JSON ends with its last bracket and one newline, whoever writes it" {
+	local words text
+	for words in "vzctl features -j" "vzctl gen json" "vzlist -a -j"; do
+		# without a host's programs features exits with 5; $(...) takes newlines away
+		# shellcheck disable=SC2086
+		text=$($words 2>/dev/null || true; echo .)
+		[[ $text == *[]}]$'\n.' ]] || {
+			printf '%s ends with %q\n' "$words" "${text: -8}"
+			return 1
+		}
+	done
+}
+
 @test "vzpid: usage, header, a process of the host" {
 	cmd2 1 vzpid
 	[[ $stderr == Usage* ]]

@@ -44,7 +44,6 @@ static void print_json(const struct vz_finding *v, size_t n)
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');
-	putchar('\n');
 }
 
 /* The worst first. */

@@ -70,7 +70,6 @@ static void print_json(const struct vz_feature *v, size_t n)
 		json_close(&j, '}');
 	}
 	json_close(&j, ']');
-	fputc('\n', stdout);
 }
 
 enum { OPT_JSON };

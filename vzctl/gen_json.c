@@ -115,5 +115,4 @@ void gen_json(FILE *f)
 	exits(&j);
 	json_close(&j, ']');
 	json_close(&j, '}');
-	fputc('\n', f);
 }
