@@ -71,14 +71,15 @@ static int write_one(int cgfd, enum cg_counter i, const struct cg_pair *p, const
 	return os_write_file_at(cgfd, LIMITS, want);
 }
 
-int cg_counters_put(int cgfd, const char *text)
+void cg_counters_put_back(int cgfd, const char *text, const struct logger *l)
 {
 	_cleanup_strv_ char **lines = NULL;
 	int r = strv_split(&lines, text, "\n");
 
 	for (size_t i = 0; r >= 0 && lines && lines[i]; i++)
 		r = os_write_file_at(cgfd, LIMITS, lines[i]);
-	return r;
+	if (r < 0)
+		log_warn(l, "The beancounters could not be set back");
 }
 
 int cg_counters_save(int cgfd, char **ret)
@@ -102,8 +103,7 @@ int cg_counters_apply(int cgfd, const struct cg_conf *c, const struct logger *l,
 			continue;
 		(void)vz_fail_exit(e, r, VZ_EXIT_SET_UBC,
 				   "set %s in " LIMITS " of the container's cgroup", names[i]);
-		if (cg_counters_put(cgfd, have) < 0)
-			log_warn(l, "The beancounters could not be set back");
+		cg_counters_put_back(cgfd, have, l);
 		return r;
 	}
 	return 0;

@@ -228,8 +228,8 @@ static void put_back(int cgfd, char *const *old, const struct logger *l)
 void cg_restore(int cgfd, const struct cg_saved *s, const struct logger *l)
 {
 	put_back(cgfd, s->text, l);
-	if (s->counters && cg_counters_put(cgfd, s->counters) < 0)
-		log_warn(l, "The beancounters could not be set back");
+	if (s->counters)
+		cg_counters_put_back(cgfd, s->counters, l);
 }
 
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,

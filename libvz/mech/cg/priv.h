@@ -22,9 +22,9 @@ int cg_missing(int cgfd, const char *controller, const char *params, bool warn,
 /* counters.c: write what differs, all or nothing; a kernel that counts nothing has nothing to write. */
 int cg_counters_apply(int cgfd, const struct cg_conf *c, const struct logger *l, struct vz_error *e)
 	_must_check_;
-/* All lines in force, and putting them back. */
+/* All lines in force, and putting them back: a failure is warned of. */
 int cg_counters_save(int cgfd, char **ret) _must_check_;
-int cg_counters_put(int cgfd, const char *text) _must_check_;
+void cg_counters_put_back(int cgfd, const char *text, const struct logger *l);
 /* Fail when a limit of c that is not the default has no file in cgfd. */
 int cg_check_limits(int cgfd, const struct cg_conf *c, struct vz_error *e) _must_check_;
 
