@@ -119,6 +119,18 @@ tally() { # STAGE: TAP on stdin
 	assert_match 'after 1 of 2 tests'
 }
 
+@test "who takes a whole bed down works on one of its own, not on that of its caller" {
+	local f programs
+	cmd 0 grep -l -d skip -E 'down.{1,4}--all' "$BATS_TEST_DIRNAME"/*
+	programs=("${lines[@]}")
+	for f in run mutants criu-zdtm demo bench; do
+		[[ " ${programs[*]} " == *"/$f "* ]] || assert_fail "$f is not among those"
+	done
+	for f in "${programs[@]}"; do
+		[[ ${f##*/} == bed || $f == *.@(bats|md) ]] || cmd 1 grep -n 'VZ_BED_STATE:-' "$f"
+	done
+}
+
 @test "what is to be taken out of the tree for 'make mutants' is still there" {
 	cmd 0 "$BATS_TEST_DIRNAME/mutants" --stale
 }
