@@ -211,6 +211,16 @@ check_mirror() {
 }
 
 # bats test_tags=ns
+@test "ns: vz installed again leaves the node's configuration as it is" {
+	need_ns n1
+	bed install n1
+	bed exec n1 -- sh -c 'echo "# mine" >>/etc/vz/vz.conf; rm /etc/vz/download.conf /usr/sbin/vzctl'
+	bed install n1
+	assert_eq "$(bed exec n1 -- tail -n 1 /etc/vz/vz.conf)" '# mine'
+	bed exec n1 -- sh -c 'test -s /etc/vz/download.conf -a -x /usr/sbin/vzctl'
+}
+
+# bats test_tags=ns
 @test "ns: an address that nobody has is refused at once, the machine's network is out of reach" {
 	need_ns n1
 	run -1 bed exec n1 ping -c 1 -W 5 192.0.2.200

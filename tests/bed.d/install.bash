@@ -22,10 +22,17 @@ install_stage() {
 
 install_possible() { grep -qsE '^install[^=]*:' "$TOP/Makefile"; }
 
+# Paths of configuration, which an installation leaves as it finds it: the staged one knows nothing of the node's.
+install_conf() { tr ' ' '\n' <"$TOP/build-bed/install.list" | sed -n 's/^c|.*|/./p'; }
+
 # install_node NAME STAGE
 install_node() {
+	local conf
+	mapfile -t conf < <(install_conf)
+	# shellcheck disable=SC2016 # expanded in the node
 	tar -C "$2" --owner=0 --group=0 --numeric-owner -cf - . |
-		node_exec "$1" sh -c 'tar -xf - -C / --keep-directory-symlink --no-overwrite-dir && ldconfig'
+		node_exec "$1" sh -c 'for f; do shift; [ ! -e "/$f" ] || set -- "$@" --exclude="$f"; done
+			tar -xf - -C / --keep-directory-symlink --no-overwrite-dir "$@" && ldconfig' sh "${conf[@]}"
 }
 
 cmd_install() {
