@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "test.h"
 
@@ -576,6 +577,55 @@ static void check_follow(bool others)
 	MUST(cr_dump_remove(path, false, &e));
 }
 
+/* Our children get this signal; how many there are. */
+static int signal_children(int sig)
+{
+	char name[64];
+	int pid, n = 0;
+	FILE *f;
+
+	(void)snprintf(name, sizeof(name), "/proc/self/task/%d/children", (int)getpid());
+	f = fopen(name, "re");
+	while (f && fscanf(f, "%d", &pid) == 1) {
+		(void)kill(pid, sig);
+		n++;
+	}
+	if (f)
+		(void)fclose(f);
+	return n;
+}
+
+static void seconds_since(time_t start, const char *what)
+{
+	ok(time(NULL) - start < 20, "%s: over in no time", what);
+}
+
+/* They are at work for minutes on what is there: SIG is sent to them, 0: none; whoever ends does not wait. */
+static void check_follow_ends(int sig, const char *what)
+{
+	const time_t start = time(NULL);
+	struct vz_error e = { 0 };
+	struct cr_dump_out d;
+	int fd;
+
+	MUST(cr_dump_begin(&d, path, &e));
+	cr_dump_follow(&d);
+	MUST(fd = openat(d.imgfd, "pages-1.img", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	MUST(ftruncate(fd, 256LL << 30));
+	if (d.follow)
+		ok(followed(&d, "img/pages-1.img", 0, MIB) >= MIB, "%s: begun", what);
+	if (sig) {
+		ok(!d.follow || signal_children(sig) > 0, "%s: there they are", what);
+		cr_follow_stop(d.follow);
+		seconds_since(start, what);
+	}
+	cr_dump_out_done(&d);
+	seconds_since(start, what);
+	ok_int(signal_children(0), 0, "%s: nobody is left", what);
+	MUST(close(fd));
+	MUST(cr_dump_discard(path, &e));
+}
+
 int main(void)
 {
 	(void)umask(022);
@@ -592,6 +642,13 @@ int main(void)
 			check_meddling(&table[i]);
 	check_follow(false);
 	check_follow(true);
+	check_follow_ends(0, "ended at work");
+	check_follow_ends(SIGKILL, "killed at work");
+	check_follow_ends(SIGSTOP, "stopped at work");
+	/* as in the program of somebody who wants to know nothing of children */
+	(void)signal(SIGCHLD, SIG_IGN);
+	check_follow_ends(SIGKILL, "killed at work, and not ours to wait for");
+	(void)signal(SIGCHLD, SIG_DFL);
 	check_places();
 	check_key_race();
 	check_keys();

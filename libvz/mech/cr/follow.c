@@ -10,15 +10,12 @@
  */
 #include "mech/cr/manifest.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "base/str.h"
@@ -30,6 +27,7 @@
 	8 /* images that are followed at the same time; CRIU writes one after the other */
 #define WORTH	   (64U << 10)
 #define PIECES_MAX 8192 /* of each follower: 128 GiB; what comes then is digested in the end */
+#define STOP_MS	   2000 /* for one buffer */
 
 /* What one follower has done; in memory that it shares with us. */
 struct region {
@@ -37,17 +35,18 @@ struct region {
 	uint32_t busy; /* its own: it is about to change what follows */
 	uint32_t n;
 	struct cr_followed v[PIECES_MAX];
+	uint8_t buf[CR_BUFFER]; /* here because a fork of one thread of many must not allocate */
 };
 
 struct follower {
 	pid_t pid;
+	int pidfd;
 	struct region *r;
 	uint32_t hint;
 };
 
 struct cr_follow {
 	uint32_t n;
-	int wake;
 	struct follower v[FOLLOWERS_MAX];
 };
 
@@ -61,10 +60,9 @@ struct image {
 
 struct self {
 	struct region *r;
-	int dirfd, inotify, wake;
+	int dirfd, inotify;
 	uint32_t index, count;
 	unsigned int turn;
-	uint8_t *buf;
 	struct image images[IMAGES_MAX];
 };
 
@@ -100,12 +98,12 @@ static bool step(struct self *s, struct image *i)
 		left = CR_PIECE - done;
 	if (!i->now)
 		i->now = new_piece(s, i);
-	n = i->now ? pread(i->fd, s->buf, left < CR_BUFFER ? (size_t)left : CR_BUFFER,
+	n = i->now ? pread(i->fd, s->r->buf, left < CR_BUFFER ? (size_t)left : CR_BUFFER,
 			   (off_t)(start + done))
 		   : -1;
 	if (n <= 0)
 		return false;
-	(void)crypto_generichash_update(&i->now->state, s->buf, (unsigned long long)n);
+	(void)crypto_generichash_update(&i->now->state, s->r->buf, (unsigned long long)n);
 	i->now->done += (uint64_t)n;
 	if (i->now->done == CR_PIECE) {
 		/* the disk may begin as well */
@@ -158,7 +156,8 @@ static void note_image(struct self *s, const char *name)
 	i->piece = (s->index + sum) % s->count;
 }
 
-static void hear(struct self *s)
+/* Wait for what is told next. */
+static bool hear(struct self *s)
 {
 	union {
 		struct inotify_event ev;
@@ -166,6 +165,8 @@ static void hear(struct self *s)
 	} u;
 	ssize_t n = read(s->inotify, u.bytes, sizeof(u.bytes));
 
+	if (n < 0)
+		return errno == EINTR;
 	for (ssize_t at = 0; n - at >= (ssize_t)sizeof(u.ev);) {
 		struct inotify_event ev;
 
@@ -174,21 +175,17 @@ static void hear(struct self *s)
 			note_image(s, u.bytes + at + sizeof(ev));
 		at += (ssize_t)(sizeof(ev) + ev.len);
 	}
+	return true;
 }
 
+/* Until it is killed, there being nothing to put in order. */
 static _Noreturn void follow(struct self *s)
 {
-	struct pollfd p[] = { { .fd = s->inotify, .events = POLLIN },
-			      { .fd = s->wake, .events = POLLIN } };
-
 	for (unsigned int i = 0; i < IMAGES_MAX; i++)
 		s->images[i].fd = -EBADF;
-	s->buf = malloc(CR_BUFFER);
-	while (s->buf && poll(p, ARRAY_SIZE(p), -1) > 0 && !p[1].revents) {
-		hear(s);
+	while (hear(s))
 		for (unsigned int i = 0; i < IMAGES_MAX; i++)
 			advance(s, &s->images[i]);
-	}
 	_exit(0);
 }
 
@@ -196,7 +193,7 @@ static _Noreturn void follow(struct self *s)
 
 static int watch(int dirfd)
 {
-	_cleanup_close_ int fd = RET_NERRNO(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+	_cleanup_close_ int fd = RET_NERRNO(inotify_init1(IN_CLOEXEC));
 	char path[32];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
@@ -217,7 +214,7 @@ static int start_one(struct cr_follow *f, int dirfd, uint32_t count)
 		    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (o->r == MAP_FAILED)
 		return -errno;
-	o->pid = os_fork(NULL);
+	o->pid = os_fork(&o->pidfd);
 	if (o->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != self)
@@ -225,7 +222,6 @@ static int start_one(struct cr_follow *f, int dirfd, uint32_t count)
 		follow(&(struct self){ .r = o->r,
 				       .dirfd = dirfd,
 				       .inotify = inotify,
-				       .wake = f->wake,
 				       .index = f->n,
 				       .count = count });
 	}
@@ -247,27 +243,29 @@ struct cr_follow *cr_follow_start(int dirfd)
 		count = FOLLOWERS_MAX;
 	if (!f)
 		return NULL;
-	f->wake = eventfd(0, EFD_CLOEXEC);
-	while (f->wake >= 0 && f->n < count && start_one(f, dirfd, count) >= 0)
+	while (f->n < count && start_one(f, dirfd, count) >= 0)
 		;
 	return f;
 }
 
-/* One that was killed at work has left a state that is neither the old nor the new. */
+static bool is_busy(const struct follower *o)
+{
+	return __atomic_load_n(&o->r->busy, __ATOMIC_SEQ_CST);
+}
+
+/* One that was killed at work has left a state that is neither the old nor the new; one that was stopped is killed. */
 static void wait_idle(struct follower *o)
 {
 	const struct timespec nap = { .tv_nsec = 50000 };
+	const uint64_t end = os_now_ms() + STOP_MS;
 
-	while (__atomic_load_n(&o->r->busy, __ATOMIC_SEQ_CST)) {
-		if (o->pid == 0) {
-			o->r->n = 0;
-			return;
-		}
-		if (waitpid(o->pid, NULL, WNOHANG) == o->pid)
-			o->pid = 0; /* busy once more, and for ever? */
-		else
-			(void)nanosleep(&nap, NULL);
+	while (is_busy(o) && os_pidfd_wait(o->pidfd, 0) == 0) {
+		if (os_now_ms() > end)
+			IGNORE(os_pidfd_kill(o->pidfd, SIGKILL));
+		(void)nanosleep(&nap, NULL);
 	}
+	if (is_busy(o))
+		o->r->n = 0;
 }
 
 void cr_follow_stop(struct cr_follow *f)
@@ -280,15 +278,11 @@ void cr_follow_stop(struct cr_follow *f)
 
 void cr_follow_done(struct cr_follow *f)
 {
-	if (!f)
-		return;
-	(void)eventfd_write(f->wake, 1);
-	for (uint32_t i = 0; i < f->n; i++) {
-		if (f->v[i].pid > 0)
-			IGNORE(os_reap(f->v[i].pid, NULL));
+	for (uint32_t i = 0; f && i < f->n; i++) {
+		IGNORE(os_kill_reap(f->v[i].pid, f->v[i].pidfd, NULL));
+		(void)safe_close(f->v[i].pidfd);
 		(void)munmap(f->v[i].r, sizeof(*f->v[i].r));
 	}
-	(void)safe_close(f->wake);
 	free(f);
 }
 
