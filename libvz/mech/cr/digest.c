@@ -10,10 +10,13 @@
 #include "mech/cr/manifest.h"
 
 #include <limits.h>
+#include <linux/magic.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 #include "os/os.h"
@@ -210,6 +213,48 @@ static uint32_t pieces_of(const struct cr_file *f)
 	return f->size ? (uint32_t)((f->size + CR_PIECE - 1) / CR_PIECE) : 1;
 }
 
+/* Who writes there on other machines cannot be told, and leases are refused for reasons of their own. */
+static bool is_remote(int fd)
+{
+	static const unsigned int magic[] = { NFS_SUPER_MAGIC, CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC };
+	struct statfs st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(magic); i++)
+		if (fstatfs(fd, &st) == 0 && (unsigned int)st.f_type == magic[i])
+			return true;
+	return false;
+}
+
+/*
+ * Who opened it before it was ours writes to it after it was verified, too.  A lease is refused where somebody has a
+ * descriptor or a mapping to write with (overlayfs knows of descriptors only); who asks for one meanwhile must not
+ * end us with SIGIO.
+ */
+static bool is_written(int fd)
+{
+	bool r = fcntl(fd, F_SETSIG, SIGURG) == 0 && fcntl(fd, F_SETLEASE, F_RDLCK) < 0 &&
+		 errno == EAGAIN && !is_remote(fd);
+
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return r;
+}
+
+static int check_file(const struct cr_file *f, int fd, uint64_t size, struct vz_error *e)
+{
+	if (is_written(fd))
+		return vz_fail(e, -EPERM,
+			       "somebody has %s open and could change it now (restore from a "
+			       "copy: cp -a)",
+			       f->name);
+	if (size != f->size)
+		return vz_fail(
+			e, -EBADMSG,
+			"%s has %llu bytes and not the %llu it was made with (nothing can be "
+			"restored from it)",
+			f->name, (unsigned long long)size, (unsigned long long)f->size);
+	return 0;
+}
+
 /* Sizes as they are now; check: as the manifest says. */
 static int take_sizes(struct cr_manifest *m, const struct cr_digest_opts *o, uint64_t *ret_pieces,
 		      struct vz_error *e)
@@ -219,17 +264,11 @@ static int take_sizes(struct cr_manifest *m, const struct cr_digest_opts *o, uin
 	for (size_t i = 0; i < m->n; i++) {
 		struct cr_file *f = &m->files[i];
 		uint64_t size;
-		int fd = cr_file_open(o->dirfd, f->name, &size, e);
+		_cleanup_close_ int fd = cr_file_open(o->dirfd, f->name, &size, e);
+		int r = fd < 0 ? fd : o->check ? check_file(f, fd, size, e) : 0;
 
-		if (fd < 0)
-			return fd;
-		(void)safe_close(fd);
-		if (o->check && size != f->size)
-			return vz_fail(
-				e, -EBADMSG,
-				"%s has %llu bytes and not the %llu it was made with (nothing "
-				"can be restored from it)",
-				f->name, (unsigned long long)size, (unsigned long long)f->size);
+		if (r < 0)
+			return r;
 		if (size > SIZE_MAX_FILE)
 			return vz_fail(e, -EFBIG, "%s is larger than any memory", f->name);
 		f->size = size;
