@@ -185,6 +185,13 @@ processes() { find "$(cgroup_root)" -path "*/$1/*" -name cgroup.procs -exec cat 
 	counts "$CT"
 	assert_eq "$(cat "$DUMP")" precious
 	rm -f "$DUMP"
+	# the journal cannot be written
+	mkdir "/run/vz/$CT/cpt"
+	vz 16 chkpnt "$CT"
+	assert_match 'journal'
+	rmdir "/run/vz/$CT/cpt"
+	counts "$CT"
+	refute_file "$DUMP.tmp"
 	# and one that CRIU refuses
 	vz exec "$CT" 'unshare -U sleep 1000 >/dev/null 2>&1 </dev/null &' || true
 	wait_until 5 vzctl exec "$CT" 'pidof sleep'

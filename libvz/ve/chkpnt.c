@@ -236,6 +236,8 @@ static int begin(struct chkpnt *c, struct vz_error *e)
 	IGNORE(os_starttime(j->pid, &j->pid_start));
 	(void)snprintf(j->path, sizeof(j->path), "%s", c->op.path);
 	r = journal_write(ve, j, e);
+	if (r < 0)
+		IGNORE(cr_dump_discard(c->op.path, NULL));
 	cpt_phase(&c->op, "begin");
 	return r;
 }
@@ -249,7 +251,7 @@ static void discard(struct chkpnt *c)
 }
 
 /* The VE goes on as before; the first error is the one to tell. */
-static void roll_back(struct chkpnt *c, struct vz_error *e)
+static void roll_back(struct chkpnt *c)
 {
 	struct ve *ve = c->op.ve;
 	struct vz_error own = { 0 };
@@ -266,7 +268,6 @@ static void roll_back(struct chkpnt *c, struct vz_error *e)
 	}
 	if (r < 0)
 		log_err(ve->log, "%s", own.text);
-	(void)e;
 }
 
 /* CRIU died over it, or had begun to kill: what is left is no container any more. */
@@ -275,10 +276,20 @@ static bool beyond_repair(const struct chkpnt *c, int r)
 	return c->killing || (r == -ECONNRESET && c->journal.infected) || !ve_is_running(c->op.ve);
 }
 
+static int not_dumped(struct chkpnt *c, int r, struct vz_error *e)
+{
+	if (!beyond_repair(c, r)) {
+		roll_back(c);
+		return r;
+	}
+	discard(c);
+	IGNORE(ve_cleanup(c->op.ve, true, NULL));
+	return vz_wrap(e, r, "the container could not be saved and is stopped");
+}
+
 static int dump(struct chkpnt *c, struct vz_error *e)
 {
-	struct ve *ve = c->op.ve;
-	int r = ve_check_refuse(ve, e);
+	int r = ve_check_refuse(c->op.ve, e);
 
 	cpt_phase(&c->op, "check");
 	if (r >= 0)
@@ -287,16 +298,7 @@ static int dump(struct chkpnt *c, struct vz_error *e)
 		return r;
 	r = run_criu(c, e);
 	saver_done(&c->saver);
-	if (r >= 0)
-		return 0;
-	if (!beyond_repair(c, r)) {
-		roll_back(c, e);
-		return r;
-	}
-	if (!c->killing)
-		discard(c);
-	IGNORE(ve_cleanup(ve, true, NULL));
-	return vz_wrap(e, r, "the container could not be saved and is stopped");
+	return r < 0 ? not_dumped(c, r, e) : 0;
 }
 
 static int full(struct chkpnt *c, struct vz_error *e)
