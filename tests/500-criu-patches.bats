@@ -20,6 +20,7 @@ setup() {
 
 teardown() {
 	[ -z "${init:-}" ] || kill -9 "$init" 2>/dev/null || true
+	[ -z "${holder:-}" ] || kill -9 "$holder" 2>/dev/null || true
 	if [ -n "${mounted:-}" ]; then umount "$root"; fi
 	if [ -n "${cgroup:-}" ]; then
 		wait_until 5 empty "$cgroup"
@@ -144,6 +145,27 @@ twice() {
 	twice
 }
 
+@test "criu: a session keyring of the outside that happens to have the name of one is left alone" {
+	begin keys
+	criu_do dump -t "$init"
+	"$VZ_TEST_WORKLOADS/criu_mini" hold named "$BATS_TEST_TMPDIR/held" 3>&- &
+	holder=$!
+	wait_until 5 grep -q held "$BATS_TEST_TMPDIR/held"
+	verify() { :; } # it has another name now
+	restore
+	kill -USR1 "$holder"
+	wait_until 5 grep -q keys "$BATS_TEST_TMPDIR/held"
+	assert_eq "$(<"$BATS_TEST_TMPDIR/held")" "keys 0"
+	grep "There is another keyring named" "$images/restore.log"
+}
+
+@test "criu: a half-closed connection goes on in the other direction" {
+	begin half
+	# unlocked, the first that is restored would be told that there is no other
+	options=(--network-lock nftables --tcp-established)
+	twice
+}
+
 @test "criu: a task of another user, without CAP_SYS_RESOURCE" {
 	privileges=(setpriv --bounding-set -sys_resource --inh-caps -sys_resource)
 	begin user
@@ -159,6 +181,56 @@ twice() {
 	privileges=(env PATH=/nowhere)
 	begin tmpfs
 	twice
+}
+
+tmpfs_image() { compgen -G "$images/tmpfs-dev-*.tar.gz.img"; }
+
+@test "criu: contents of ramfs as an older criu has left them, compressed to less than a block" {
+	begin ramfs
+	criu_do dump -t "$init"
+	gzip <"$(tmpfs_image)" >"$images/small"
+	assert_num "$(stat -c %s "$images/small")" lt 512 size
+	mv "$images/small" "$(tmpfs_image)"
+	restore
+}
+
+# append WHAT...: entries of a directory, after all others of the archive in the image
+append() { tar --format=ustar -C "$BATS_TEST_TMPDIR/more" -rf "$(tmpfs_image)" "$@"; }
+
+@test "criu: an archive for a tmpfs does not lead out of it" {
+	local more=$BATS_TEST_TMPDIR/more outside=$BATS_TEST_TMPDIR/outside
+	begin tmpfs
+	criu_do dump -t "$init"
+	mkdir -m 700 "$outside" "$more"
+	ln -s "$outside" "$more/way"
+	append ./way
+	rm "$more/way"
+	mkdir -m 777 "$more/way"
+	append ./way
+	verify() { :; } # tar(1) had to do it, which knows no nanoseconds of ours
+	restore
+	assert_eq "$(stat -c %a "$outside")" 700 mode
+}
+
+@test "criu: an archive for a tmpfs with a size below nothing is refused" {
+	local more=$BATS_TEST_TMPDIR/more file at sum start
+	begin tmpfs
+	criu_do dump -t "$init"
+	mkdir "$more"
+	: >"$more/last-one"
+	append ./last-one
+	file=$(tmpfs_image)
+	at=$(grep -abo -m 1 ./last-one "$file" | cut -d: -f1)
+	printf -- '-0000001000' | dd of="$file" bs=1 seek=$((at + 124)) conv=notrunc status=none
+	printf '        ' | dd of="$file" bs=1 seek=$((at + 148)) conv=notrunc status=none
+	sum=$(od -An -v -tu1 -w1 -j "$at" -N 512 "$file" | awk '{ n += $1 } END { print n }')
+	printf '%06o' "$sum" | dd of="$file" bs=1 seek=$((at + 148)) conv=notrunc status=none
+	wait_until 10 gone "$init"
+	mount --bind "$root" "$root"
+	mounted=y
+	start=$SECONDS
+	refute criu_do restore --root "$root" --restore-detached --pidfile "$images/pid"
+	assert_num $((SECONDS - start)) lt 30 "seconds until then"
 }
 
 @test "criu: contents of ramfs" {

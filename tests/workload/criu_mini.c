@@ -3,9 +3,11 @@
  * A container of one static program, to show what a patch of criu-patches/ is for without anything around it.
  *   criu_mini ROOT CASE   this program as init of new namespaces with ROOT (which holds a copy of it, /mini) as its
  *                         root; prints its pid when /state says "ready"
+ *   criu_mini hold NAME FILE   somebody else's session keyring; what is in it FILE tells, once more on SIGUSR1
  * On SIGUSR1 init looks whether what CASE made is still there and writes "ok", or what is wrong, to /result.
  * It has no descriptor, mount or session of the outside, so that nothing but the case itself is in CRIU's way.
  */
+#include "criu_mini_half.h"
 #include "criu_mini_keys.h"
 #include "pressure.h"
 
@@ -265,16 +267,6 @@ static const char *cgns_verify(void)
 
 static pid_t net_child;
 
-static bool lo_ioctl(unsigned long what, struct ifreq *r)
-{
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), rc;
-
-	memcpy(r->ifr_name, "lo", 3);
-	rc = s < 0 ? -1 : ioctl(s, what, r);
-	close(s);
-	return rc == 0;
-}
-
 static bool net_nested(void)
 {
 	struct ifreq r = { .ifr_addr.sa_family = AF_INET };
@@ -421,7 +413,7 @@ static const char *memfs_verify(void)
 
 static const char *tmpfs_make(void)
 {
-	const struct timespec then[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+	const struct timespec then[2] = { { 1000000000, 123456789 }, { 1000000000, 123456789 } };
 	const char *bad = memfs_make("tmpfs");
 	int fd;
 
@@ -435,6 +427,7 @@ static const char *tmpfs_make(void)
 	for (int i = 0; i < 3000; i++)
 		NEED(write(fd, &i, sizeof(i)) == sizeof(i));
 	close(fd);
+	NEED(utimensat(AT_FDCWD, "/t/file", then, 0) == 0);
 	NEED(utimensat(AT_FDCWD, "/t/" LONG, then, 0) == 0);
 	return NULL;
 }
@@ -444,6 +437,14 @@ static bool is_mode(const char *path, mode_t mode)
 	struct stat s;
 
 	return lstat(path, &s) == 0 && s.st_mode == mode;
+}
+
+static bool is_then(const char *path)
+{
+	struct stat s;
+
+	return lstat(path, &s) == 0 && s.st_mtim.tv_sec == 1000000000 &&
+	       s.st_mtim.tv_nsec == 123456789;
 }
 
 static const char *tmpfs_verify(void)
@@ -459,7 +460,8 @@ static const char *tmpfs_verify(void)
 	NEED(is_mode("/t/fifo", S_IFIFO | 0600) && is_mode("/t/" LONG, S_IFDIR | 01777));
 	NEED(is_mode("/t/chr", S_IFCHR) && stat("/t/chr", &s) == 0 && s.st_rdev == 0);
 	NEED(is_mode("/t/" LONG "/" LONG, S_IFREG | 06755));
-	NEED(stat("/t/" LONG, &s) == 0 && s.st_mtime == 1000000000);
+	if (!is_then("/t/file") || !is_then("/t/" LONG))
+		return "other times";
 	NEED((fd = open("/t/" LONG "/" LONG, O_RDONLY | O_CLOEXEC)) >= 0);
 	for (int i = 0; i < 3000; i++)
 		NEED(read(fd, &got, sizeof(got)) == sizeof(got) && got == i);
@@ -569,6 +571,7 @@ static const struct mini minis[] = {
 	{ "uts", uts_make, uts_verify, 0 },
 	{ "cgns", cgns_make, cgns_verify, CLONE_NEWCGROUP },
 	{ "net", net_make, net_verify, CLONE_NEWNET },
+	{ "half", half_make, half_verify, CLONE_NEWNET },
 	{ "mdwe", mdwe_make, mdwe_verify, 0 },
 	{ "keys", keys_make, keys_verify, 0 },
 	{ "psi", psi_make, psi_verify, 0 },
@@ -657,12 +660,14 @@ int main(int argc, char **argv)
 
 	if (argc == 2) /* the helper of opath */
 		return pause();
+	if (argc == 4 && strcmp(argv[1], "hold") == 0)
+		return keys_hold(argv[2], argv[3]);
 	for (size_t i = 0; argc == 3 && i < sizeof(minis) / sizeof(*minis); i++) {
 		if (strcmp(minis[i].name, argv[2]) == 0)
 			m = &minis[i];
 	}
 	if (!m) {
-		fprintf(stderr, "usage: criu_mini ROOT CASE\n");
+		fprintf(stderr, "usage: criu_mini ROOT CASE | hold NAME FILE\n");
 		return 2;
 	}
 	if (strcmp(argv[1], "init") == 0)

@@ -11,9 +11,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* ---- session keyrings: init's, one that two tasks share of which none is the other's parent, and a user's ---- */
+/*
+ * ---- session keyrings: init's, one that two tasks share of which none is the other's parent, a user's, and one that
+ * was revoked ----
+ */
 
-enum { KEYS_INIT, KEYS_NAMED, KEYS_ORPHAN, KEYS_USER, KEYS_ALL };
+enum { KEYS_INIT, KEYS_NAMED, KEYS_ORPHAN, KEYS_USER, KEYS_REVOKED, KEYS_ALL };
 static struct {
 	pid_t pid;
 	int session;
@@ -74,6 +77,12 @@ static bool keys_user(void)
 	return setgid(1000) == 0 && setuid(1000) == 0 && keys_begin(KEYS_USER, NULL, "user's");
 }
 
+static bool keys_revoked(void)
+{
+	return keys_begin(KEYS_REVOKED, NULL, "revoked") &&
+	       keyctl(KEYCTL_REVOKE, KEY_SPEC_SESSION_KEYRING, NULL, NULL, 0) == 0;
+}
+
 static const char *keys_make(void)
 {
 	int ring, key;
@@ -88,6 +97,7 @@ static const char *keys_make(void)
 	NEED(keyctl(KEYCTL_SET_TIMEOUT, key, (void *)7200, NULL, 0) == 0);
 	NEED(stay(keys_named) > 0);
 	NEED(stay(keys_user) > 0);
+	NEED(stay(keys_revoked) > 0);
 	return NULL;
 }
 
@@ -106,7 +116,8 @@ static bool keys_expire(int key)
 
 static const char *keys_verify(void)
 {
-	static const char *const text[KEYS_ALL] = { "init's", "named's", "named's", "user's" };
+	/* not even its parent's */
+	static const char *const text[KEYS_ALL] = { "init's", "named's", "named's", "user's", "" };
 	static const char *const ring[KEYS_ALL] = {
 		"keyring;0;0;3f030000;_ses",
 		"keyring;0;0;3f130000;named",
@@ -125,7 +136,8 @@ static const char *keys_verify(void)
 		NEED(keys_of[i].said);
 		snprintf(bad, sizeof(bad), "task %d has %s with %s", i, keys_of[i].text,
 			 keys_of[i].key);
-		if (strcmp(keys_of[i].text, ring[i]) != 0 || strcmp(keys_of[i].key, text[i]) != 0)
+		if ((ring[i] && strcmp(keys_of[i].text, ring[i]) != 0) ||
+		    strcmp(keys_of[i].key, text[i]) != 0)
 			return bad;
 	}
 	if (keys_of[KEYS_NAMED].session != keys_of[KEYS_ORPHAN].session)
@@ -139,6 +151,31 @@ static const char *keys_verify(void)
 	key = (int)keyctl(KEYCTL_SEARCH, KEY_SPEC_SESSION_KEYRING, "user", "soon", 0);
 	NEED(key > 0);
 	return keys_expire(key) ? NULL : "the key does not expire any more";
+}
+
+/* Somebody outside, with an empty keyring of that name which all may find: how many keys has it got in the end? */
+static int keys_hold(const char *name, const char *file)
+{
+	sigset_t usr1;
+	FILE *f;
+	int sig;
+
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, NULL);
+	if (keyctl(KEYCTL_JOIN_SESSION_KEYRING, (long)name, NULL, NULL, 0) < 0 ||
+	    keyctl(KEYCTL_SETPERM, KEY_SPEC_SESSION_KEYRING, (void *)0x3f3f3f3f, NULL, 0) < 0)
+		return 1;
+	for (const char *what = "held";; what = "keys") {
+		f = fopen(file, "we");
+		if (!f)
+			return 1;
+		fprintf(f, "%s %ld\n", what,
+			keyctl(KEYCTL_READ, KEY_SPEC_SESSION_KEYRING, NULL, NULL, 0) /
+				(long)sizeof(int));
+		fclose(f);
+		sigwait(&usr1, &sig);
+	}
 }
 
 #endif
