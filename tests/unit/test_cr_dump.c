@@ -230,7 +230,7 @@ static void newer(const char *name)
 	int fd = open(in("%s", name), O_WRONLY | O_CLOEXEC);
 
 	MUST(fd);
-	MUST(pwrite(fd, "2", 1, 8));
+	MUST(pwrite(fd, "3", 1, 8));
 	MUST(close(fd));
 }
 
@@ -292,7 +292,7 @@ static const struct meddling table[] = {
 	{ "a state file more", "netns", add, -EBADMSG, "netns is not of the dump" },
 	{ "a directory more", "img/parent", add_dir, -EBADMSG, "img/parent is not of the dump" },
 	{ "terminal escapes in a name", "img/\033[2J", add, -EBADMSG, "\\x1b" },
-	{ "a newer format", "manifest", newer, -EPROTONOSUPPORT, "format 2" },
+	{ "a newer format", "manifest", newer, -EPROTONOSUPPORT, "format 3" },
 	{ "the manifest cut off", "manifest", cut, -EKEYREJECTED, "does not fit" },
 	{ "a huge manifest", "manifest", huge, -EFBIG, "too large" },
 	{ "a huge signature", "manifest.sig", huge, -EFBIG, "too large" },

@@ -51,7 +51,12 @@ uint64_t cr_now_us(void)
 
 void cr_digest_bytes(const void *data, size_t len, uint8_t ret[CR_DIGEST_SIZE])
 {
-	(void)crypto_generichash(ret, CR_DIGEST_SIZE, data, len, NULL, 0);
+	const size_t batches = len / B3_BATCH;
+	struct b3 h;
+
+	b3_begin(&h, 0);
+	b3_add(&h, data, batches);
+	b3_end(&h, (const uint8_t *)data + batches * B3_BATCH, len % B3_BATCH, true, ret);
 }
 
 int cr_open_listed(int dirfd, const char *name)
@@ -101,35 +106,52 @@ static bool is_begun(const struct cr_followed *p, int fd, uint64_t len)
 	       st.st_ino == p->ino;
 }
 
-static int hash_piece(int fd, uint64_t off, uint64_t len, struct task *t)
+/* All of them; -EBADMSG: there are fewer than there were a moment ago. */
+static int read_at(int fd, uint8_t *buf, size_t len, uint64_t off)
+{
+	while (len) {
+		ssize_t n = pread(fd, buf, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EBADMSG;
+		buf += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* whole: the piece is all of its file */
+static int hash_piece(int fd, uint64_t off, uint64_t len, bool whole, struct task *t)
 {
 	_cleanup_free_ uint8_t *buf = malloc(CR_BUFFER);
-	crypto_generichash_state s;
+	struct b3 h;
 
 	if (!buf)
 		return -ENOMEM;
 	if (is_begun(t->begun, fd, len)) {
-		s = t->begun->state;
+		h = t->begun->state;
 		off += t->begun->done;
 		len -= t->begun->done;
 	} else {
-		(void)crypto_generichash_init(&s, NULL, 0, CR_DIGEST_SIZE);
+		b3_begin(&h, off);
 	}
-	while (len) {
-		ssize_t n = pread(fd, buf, len < CR_BUFFER ? (size_t)len : CR_BUFFER, (off_t)off);
+	for (;;) {
+		const size_t n = len < CR_BUFFER ? (size_t)len : CR_BUFFER, batches = n / B3_BATCH;
+		int r = read_at(fd, buf, n, off);
 
-		if (n < 0 && errno == EINTR)
+		if (r < 0)
+			return r;
+		b3_add(&h, buf, batches);
+		off += n;
+		len -= n;
+		if (len)
 			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0) /* shorter than it was a moment ago */
-			return -EBADMSG;
-		(void)crypto_generichash_update(&s, buf, (unsigned long long)n);
-		off += (uint64_t)n;
-		len -= (uint64_t)n;
+		b3_end(&h, buf + batches * B3_BATCH, n % B3_BATCH, whole, t->digest);
+		return 0;
 	}
-	(void)crypto_generichash_final(&s, t->digest, CR_DIGEST_SIZE);
-	return 0;
 }
 
 static int run_task(const struct cr_manifest *m, const struct cr_digest_opts *o,
@@ -155,7 +177,7 @@ static int run_task(const struct cr_manifest *m, const struct cr_digest_opts *o,
 		(void)sync_file_range(fd, (off_t)off, (off_t)left, SYNC_FILE_RANGE_WRITE);
 	else
 		(void)posix_fadvise(fd, (off_t)off, (off_t)left, POSIX_FADV_WILLNEED);
-	return hash_piece(fd, off, left, t);
+	return hash_piece(fd, off, left, f->size <= CR_PIECE, t);
 }
 
 static void run_tasks(const struct cr_manifest *m, const struct cr_digest_opts *o, struct work *w,
@@ -297,26 +319,9 @@ static void fill_tasks(struct work *w, const struct cr_manifest *m, const struct
 		w->t[w->tasks++] = (struct task){ .file = (uint32_t)i, .result = 1 };
 }
 
-/* The digest of a file from those of its pieces, which begin at t. */
-static void combine(const struct task *t, uint32_t n, uint8_t ret[CR_DIGEST_SIZE])
-{
-	crypto_generichash_state s;
-
-	if (n == 1) {
-		memcpy(ret, t->digest, CR_DIGEST_SIZE);
-		return;
-	}
-	(void)crypto_generichash_init(&s, NULL, 0, CR_DIGEST_SIZE);
-	for (uint32_t i = 0; i < n; i++)
-		(void)crypto_generichash_update(&s, t[i].digest, CR_DIGEST_SIZE);
-	(void)crypto_generichash_final(&s, ret, CR_DIGEST_SIZE);
-}
-
 static int take_results(struct cr_manifest *m, const struct cr_digest_opts *o, const struct work *w,
 			struct vz_error *e)
 {
-	uint8_t digest[CR_DIGEST_SIZE];
-
 	for (uint32_t i = 0; i < w->tasks; i++)
 		if (w->t[i].result < 0)
 			return vz_fail(e, w->t[i].result, "%s %s",
@@ -324,11 +329,16 @@ static int take_results(struct cr_manifest *m, const struct cr_digest_opts *o, c
 				       m->files[w->t[i].file].name);
 	for (uint32_t i = 0; i < w->pieces; i += pieces_of(&m->files[w->t[i].file])) {
 		struct cr_file *f = &m->files[w->t[i].file];
+		uint8_t joined[CR_DIGEST_SIZE];
+		const uint8_t *digest = w->t[i].digest;
 
-		combine(&w->t[i], pieces_of(f), digest);
+		if (pieces_of(f) > 1) {
+			b3_join(digest, sizeof(w->t[i]), pieces_of(f), joined);
+			digest = joined;
+		}
 		if (!o->check)
-			memcpy(f->digest, digest, sizeof(digest));
-		else if (memcmp(f->digest, digest, sizeof(digest)) != 0)
+			memcpy(f->digest, digest, sizeof(f->digest));
+		else if (memcmp(f->digest, digest, sizeof(f->digest)) != 0)
 			return vz_fail(e, -EBADMSG,
 				       "%s was changed since the dump was made (nothing can be "
 				       "restored from it)",

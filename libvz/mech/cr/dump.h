@@ -3,7 +3,7 @@
  * The dump directory: what a checkpoint is on disk, how it is sealed and what
  * is checked before anything reads it.
  *
- *   F/manifest      whom it is of, what is in it: size and BLAKE2b of every file
+ *   F/manifest      whom it is of, what is in it: size and BLAKE3 of every file
  *   F/manifest.sig  Ed25519 signature of the manifest by the node's key
  *   F/img/          CRIU's images
  *   F/NAME          state files of ours, as many as the caller puts there
@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 #define CR_NODE_ID_SIZE	 33 /* 32 hex digits: fingerprint of a node's public key */
-#define CR_DUMP_FORMAT	 1
+#define CR_DUMP_FORMAT	 2
 #define CR_DUMP_TEXT_MAX (1U << 20) /* the largest state file of ours */
 
 /* What a dump says of itself. Nothing here is a path, a device or a limit: those come from the configuration. */

@@ -25,7 +25,6 @@
 #define FOLLOWERS_MAX 3
 #define IMAGES_MAX \
 	8 /* images that are followed at the same time; CRIU writes one after the other */
-#define WORTH	   (64U << 10)
 #define PIECES_MAX 8192 /* of each follower: 128 GiB; what comes then is digested in the end */
 #define STOP_MS	   2000 /* for one buffer */
 
@@ -77,7 +76,7 @@ static struct cr_followed *new_piece(struct self *s, const struct image *i)
 	f = &s->r->v[s->r->n];
 	*f = (struct cr_followed){ .dev = i->st.st_dev, .ino = i->st.st_ino, .piece = i->piece };
 	memcpy(f->name, i->name, sizeof(f->name));
-	(void)crypto_generichash_init(&f->state, NULL, 0, CR_DIGEST_SIZE);
+	b3_begin(&f->state, i->piece * CR_PIECE);
 	s->r->n++;
 	return f;
 }
@@ -92,19 +91,19 @@ static bool step(struct self *s, struct image *i)
 	if (fstat(i->fd, &i->st) < 0 || (uint64_t)i->st.st_size <= start + done)
 		return false;
 	left = (uint64_t)i->st.st_size - start - done;
-	if (left < WORTH && done + left < CR_PIECE)
-		return false;
 	if (left > CR_PIECE - done)
 		left = CR_PIECE - done;
+	if (left < B3_BATCH)
+		return false;
 	if (!i->now)
 		i->now = new_piece(s, i);
 	n = i->now ? pread(i->fd, s->r->buf, left < CR_BUFFER ? (size_t)left : CR_BUFFER,
 			   (off_t)(start + done))
 		   : -1;
-	if (n <= 0)
+	if (n < B3_BATCH)
 		return false;
-	(void)crypto_generichash_update(&i->now->state, s->r->buf, (unsigned long long)n);
-	i->now->done += (uint64_t)n;
+	b3_add(&i->now->state, s->r->buf, (size_t)n / B3_BATCH);
+	i->now->done += (uint64_t)n / B3_BATCH * B3_BATCH;
 	if (i->now->done == CR_PIECE) {
 		/* the disk may begin as well */
 		(void)sync_file_range(i->fd, (off_t)start, (off_t)CR_PIECE, SYNC_FILE_RANGE_WRITE);

@@ -3,7 +3,7 @@
  * The manifest of a dump: lines of one form only, in one order only, so that
  * there is one text for one content.
  *
- *   vz-dump 1
+ *   vz-dump 2
  *   ctid 101                 and the other rows of heads[]
  *   file SIZE DIGEST NAME    ascending by name
  *   end COUNT

@@ -3,12 +3,13 @@
 #ifndef MECH_CR_MANIFEST_H
 #define MECH_CR_MANIFEST_H
 
+#include "mech/cr/blake3.h"
 #include "mech/cr/dump.h"
 
 #include <sodium.h>
 
-#define CR_DIGEST_SIZE	 32
-#define CR_PIECE	 (16ULL << 20)
+#define CR_DIGEST_SIZE	 B3_SIZE
+#define CR_PIECE	 (16ULL << 20) /* a power of two of batches */
 #define CR_BUFFER	 (256U << 10)
 #define CR_MANIFEST_MAX	 (32U << 20)
 #define CR_FILES_MAX	 262144
@@ -51,8 +52,7 @@ bool cr_is_loose(const char *name);
 
 /* ---- digest.c ---- */
 /*
- * BLAKE2b-256 of a file, or of the digests of its pieces of 16 MiB where it is larger than one.
- * All files of m, in parallel; sizes are what fstat says and become part of m, or have to be equal.
+ * BLAKE3 of each file of m (b3sum would say the same), in parallel: 16 MiB are a subtree. Sizes are what fstat says and become part of m, or have to be equal.
  */
 /* What else is done to each file. */
 enum cr_sync {
@@ -81,7 +81,7 @@ uint64_t cr_now_us(void);
 #define CR_FOLLOWED_NAME 48
 /* A piece of an image that was digested up to some point while it was being written. */
 struct cr_followed {
-	crypto_generichash_state state;
+	struct b3 state;
 	char name[CR_FOLLOWED_NAME]; /* without img/ */
 	uint64_t dev, ino, done;
 	uint32_t piece;
@@ -94,7 +94,7 @@ void cr_follow_done(struct cr_follow *f);
 const struct cr_followed *cr_follow_find(struct cr_follow *f, const char *name, uint32_t piece);
 
 /* ---- key.c ---- */
-/* Library start; without it the slow BLAKE2b is used. */
+/* Library start. */
 int cr_sodium(struct vz_error *e) _must_check_;
 /* "ed25519 ID SIGNATURE\n" of these bytes, by the node's key. */
 int cr_key_sign(const char *keys, const void *data, size_t len, char **ret,
