@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * chkpnt (suspend) and restore (resume), in OpenVZ's words: at most one
- * sub-command, and flags of its kernel's that are accepted and mean nothing here.
+ * sub-command, and flags of its kernel's that are accepted and do nothing here, which
+ * their help says.
  */
 #include "cmd.h"
 
@@ -19,14 +20,17 @@ enum { DUMPFILE, TIMES, JSON, SUB_FIRST = 10, SUBS = 4, SUB_CHECK = SUB_FIRST + 
 	{ .name = "times", .help = "print how long each phase took" },                         \
 	{ .name = "json", .letter = 'j', .help = "the same as JSON, in microseconds" },        \
 	{ .name = "skip_arpdetect", .alias = { "skip-arpdetect" },                             \
-	  .help = "accepted, without effect" },                                                \
-	{ .name = "flags", .arg = "caps", .help = "accepted, without effect" },                \
-	{ .name = "context", .arg = "hex", .help = "accepted, without effect" },               \
-	{ .name = "create_context", .help = "accepted, without effect" },                      \
-	{ .name = "join_context", .help = "accepted, without effect" },                        \
+	  .help = "no effect: addresses are never looked for on the network; one that this "   \
+		  "host routes already is refused" },                                          \
+	{ .name = "flags", .arg = "caps",                                                      \
+	  .help = "no effect: the processor of a target is not compared with this one" },      \
+	{ .name = "context", .arg = "hex",                                                     \
+	  .help = "no effect: a container that is suspended is named by its CTID" },           \
+	{ .name = "create_context", .help = "no effect, as --context" },                       \
+	{ .name = "join_context", .help = "no effect, as --context" },                         \
 	{ .name = "skip-remount", .help = "restore: use the root as it is mounted",            \
 	  .lib_flag = VZ_SKIP_REMOUNT },                                                       \
-	{ .name = "skip-fsck", .help = "accepted; there is no image to check" }
+	{ .name = "skip-fsck", .help = "no effect: there is no image to check" }
 
 static const struct cmd_opt chkpnt_opts[] = {
 	COMMON,
