@@ -71,6 +71,20 @@ rounds() {
 	rounds "$ROUNDS" true
 }
 
+saving() { vzctl exec2 "$CT" 'redis-cli info persistence' 3>&- | grep -q "^rdb_bgsave_in_progress:$1"; }
+
+# A process that has a file open which only its own user can reach: found out by chance, once in twenty rounds.
+@test "load: away and back while Redis saves in the background" {
+	vz exec "$CT" 'redis-cli set a b; n=$(redis-cli dbsize | tr -dc 0-9); redis-cli config set rdb-key-save-delay $((30000000 / n)); redis-cli bgsave'
+	saving 1
+	suspend_restore "$CT"
+	saving 1
+	wait_until 90 saving 0
+	vz exec "$CT" 'redis-cli config set rdb-key-save-delay 0; redis-cli info persistence'
+	assert_match 'rdb_last_bgsave_status:ok'
+	nothing_failed
+}
+
 # The kernel's own files, in the cgroup that the VE has now.
 limits() {
 	local cg file
