@@ -371,7 +371,7 @@ fails() {
 		# without a host's programs features exits with 5; $(...) takes newlines away
 		# shellcheck disable=SC2086
 		text=$($words 2>/dev/null || true; echo .)
-		[[ $text == *[]}]$'\n.' ]] || {
+		[[ $text == *[']}']$'\n.' ]] || {
 			printf '%s ends with %q\n' "$words" "${text: -8}"
 			return 1
 		}
