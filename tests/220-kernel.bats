@@ -110,6 +110,39 @@ init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 	assert_output $'65536\n1\n/proc/vz'
 }
 
+@test "the kernel's log: a VE's own kills and crashes with its pids, no neighbour's, no flood to the host" {
+	requires kpatch
+	local id oom crash
+	id=$(ctid)
+	ve_create "$id"
+	vz set "$id" --ram 64M --swap 0 --save
+	vz start "$id"
+	in_ve "$CT" 'exec 2>/dev/null; tail /dev/zero >/dev/null & p=$!; wait $p; echo "$p $?"'
+	assert_match '^[0-9]+ 137$'
+	oom=${output% *}
+	in_ve "$CT" 'exec 2>/dev/null; sh -c "ulimit -s 256; f() { f; }; f" & p=$!; wait $p; echo "$p $?"'
+	assert_match '^[0-9]+ 139$'
+	crash=${output% *}
+	in_ve "$CT" 'for i in 1 2 3 4 5 6 7 8 9; do for j in 1 2 3 4 5 6 7 8 9; do echo "flood-of-'"$CT"' $i$j" >/dev/kmsg; done; done'
+	in_ve "$CT" dmesg
+	assert_match "Killed process $oom \(tail\)"
+	assert_match " sh\[$crash\]: segfault at "
+	assert_match "flood-of-$CT 99"
+	# the host reads the same, and keeps it for itself
+	cmd 0 cat "$(cgroup_root)/vz/$CT/ve.log"
+	assert_match ";.*Killed process $oom \(tail\)"
+	assert_match ";sh\[$crash\]: segfault at "
+	assert_match ";flood-of-$CT 99"
+	cmd 0 dmesg
+	refute_match "flood-of-$CT"
+	# with its own numbers
+	assert_match 'Killed process [0-9]+ \(tail\)'
+	cmd '*' vzctl exec2 "$id" dmesg
+	refute_match 'Killed process|segfault|flood-of'
+	cmd 0 cat "$(cgroup_root)/vz/$id/ve.log"
+	refute_match 'Killed process|segfault|flood-of'
+}
+
 @test "beancounters: files beyond NUMFILE are refused, set changes it at once, vzlist tells" {
 	requires ve-counters
 	assert_eq "$(cg_key ve.limits numfile) $(cg_key ve.limits numpty)" "600 600 4 4"
