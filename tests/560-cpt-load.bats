@@ -75,7 +75,7 @@ saving() { vzctl exec2 "$CT" 'redis-cli info persistence' 3>&- | grep -q "^rdb_b
 
 # A process that has a file open which only its own user can reach: found out by chance, once in twenty rounds.
 @test "load: away and back while Redis saves in the background" {
-	vz exec "$CT" 'redis-cli set a b; n=$(redis-cli dbsize | tr -dc 0-9); redis-cli config set rdb-key-save-delay $((30000000 / n)); redis-cli bgsave'
+	vz exec "$CT" 'redis-cli eval "for i = 1, 1000 do redis.call(\"set\", \"k\" .. i, i) end" 0; n=$(redis-cli dbsize | tr -dc 0-9); redis-cli config set rdb-key-save-delay $((30000000 / n)); redis-cli bgsave'
 	saving 1
 	suspend_restore "$CT"
 	saving 1
