@@ -168,7 +168,10 @@ static _Noreturn void init_main(const struct spawn *s, int sock)
 	int r;
 
 	(void)setsid();
-	r = mnt_child_setup(&mc, &e);
+	/* who made us has to be heard first: both of us write to one socket */
+	r = wait_go(sock, &e);
+	if (r >= 0)
+		r = mnt_child_setup(&mc, &e);
 	if (r >= 0)
 		r = set_names(s, &e);
 	if (r >= 0)
@@ -354,6 +357,8 @@ static int attempt(struct spawn *s, struct vz_error *e)
 	if (r < 0)
 		s->sock = safe_close(s->sock); /* a starter still waiting sees this and ends */
 	IGNORE(os_reap(starter, &status));
+	if (r >= 0)
+		r = say_go(s->sock, e);
 	if (r >= 0)
 		r = expect(s, SYNC_READY, &m, NULL, 0, e);
 	if (r < 0)
