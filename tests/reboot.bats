@@ -60,7 +60,7 @@ begin_counter() {
 
 @test "the power fails the instant a dump is published: it is whole, or it is not there" {
 	begin_counter
-	node sh -c "VZ_FAULT=chkpnt:publish vzctl chkpnt $CT; true"
+	node sh -c "VZ_FAULT=chkpnt:publish vzctl chkpnt $CT; [ \$? -eq 137 ]"
 	fails
 	node vzctl start $CT
 	status_is "exist mounted running"
