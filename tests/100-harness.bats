@@ -23,7 +23,7 @@ setup() { leak_baseline "$BATS_TEST_TMPDIR/before"; }
 }
 
 @test "a mount is noticed" {
-	mkdir -p -m 700 /vz/root
+	install -d -m 700 /vz/root
 	mkdir /vz/root/t
 	mount -t tmpfs t /vz/root/t
 	leaks 'mount /vz/root/t'

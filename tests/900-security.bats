@@ -321,7 +321,7 @@ only_std() {
 # The clone of the root is made private; pivot_root refuses to go on where it is not.
 @test "T11 nothing a VE mounts appears on a host with shared mounts" {
 	ve_create "$(ctid)"
-	mkdir -p -m 700 /vz/root
+	install -d -m 700 /vz/root
 	mount --bind /vz/root /vz/root
 	mount --make-rshared /vz/root
 	local before
