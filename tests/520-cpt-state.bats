@@ -132,6 +132,17 @@ threads() {
 uptime_of() { vzctl exec "$CT" 'cut -d. -f1 /proc/uptime' 3>&-; }
 account() { sed -n "s/^$1=//p" "/run/vz/$CT/account"; }
 
+# A child that is younger than its parent has a higher number, and none that was told of is used again at once.
+@test "state: new processes get the next numbers" {
+	local before after
+	in_ve "$CT" 'for i in $(seq 300); do /bin/true; done'
+	before=$(vzctl exec "$CT" 'echo $$' 3>&-)
+	suspend_restore "$CT"
+	after=$(vzctl exec "$CT" 'echo $$' 3>&-)
+	assert_num "$after" gt "$before" "the number of a new process"
+	assert_num "$after" le $((before + 100)) "the number of a new process"
+}
+
 @test "state: uptime stands still, counters go on" {
 	local before after wall cpu
 	ping -c 5 -i 0.2 -q "$(ve_ip 5)" 3>&-

@@ -119,6 +119,16 @@ static int post_setup_namespaces(struct restore *rs, struct vz_error *e)
 	return r;
 }
 
+/* Another host's numbers may be larger than ours can be. */
+static void go_on_counting(const struct restore *rs)
+{
+	struct vz_error own = { 0 };
+
+	if (rs->saved.last_pid &&
+	    cr_set_last_pid(rs->start->spawn.pidfd, rs->saved.last_pid, &own) < 0)
+		log_warn(rs->start->ve->log, "%s", own.text);
+}
+
 static int place_tasks(struct restore *rs, struct vz_error *e)
 {
 	struct start_op *op = rs->start;
@@ -132,6 +142,8 @@ static int place_tasks(struct restore *rs, struct vz_error *e)
 		return r;
 	os_pids_sort(&pids);
 	r = cr_tasks_restore(rs->saved.tasks, &pids, op->ve->log, e);
+	if (r >= 0)
+		go_on_counting(rs);
 	cpt_phase(&rs->op, "threads");
 	return r;
 }

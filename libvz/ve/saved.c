@@ -27,11 +27,18 @@
 
 static int put_facts(const struct save *s, struct vz_error *e)
 {
+	_cleanup_close_ int init = os_pidfd_open(s->state->init);
 	_cleanup_free_ char *text = NULL;
-	int r = str_fmt(&text, "console=tty[%llx:%llx]\nuptime_ms=%llu\n",
-			(unsigned long long)s->state->console_rdev,
-			(unsigned long long)s->state->console_dev,
-			(unsigned long long)(os_now_ms() - s->state->started_ms));
+	uint32_t last_pid = 0;
+	int r = init < 0 ? vz_fail(e, init, "open the container's first process")
+			 : cr_last_pid(init, &last_pid, e);
+
+	if (r < 0)
+		return r;
+	r = str_fmt(&text, "console=tty[%llx:%llx]\nuptime_ms=%llu\nlast_pid=%u\n",
+		    (unsigned long long)s->state->console_rdev,
+		    (unsigned long long)s->state->console_dev,
+		    (unsigned long long)(os_now_ms() - s->state->started_ms), last_pid);
 
 	if (r < 0)
 		return vz_fail(e, r, "save the container's state");
@@ -209,6 +216,8 @@ static int parse_facts(struct saved *s, char *text)
 			r = str_set(&s->console_key, l + strlen("console="));
 		else if (str_has_prefix(l, "uptime_ms="))
 			r = num_parse_u64(l + strlen("uptime_ms="), &s->uptime_ms);
+		else if (str_has_prefix(l, "last_pid="))
+			r = num_parse_u32(l + strlen("last_pid="), &s->last_pid);
 	return r >= 0 && !s->console_key ? -EBADMSG : r;
 }
 

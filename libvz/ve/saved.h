@@ -39,6 +39,7 @@ int saved_freeze_parts(const struct ve *ve, const char *tree, bool frozen, struc
 struct saved {
 	char *console_key; /* what CRIU calls the console's descriptors */
 	uint64_t uptime_ms;
+	uint32_t last_pid; /* 0: not known */
 	struct cg_tree *tree;
 	char *tasks, *dev, *net, *account;
 	char *console; /* what its console last said */

@@ -27,4 +27,13 @@ int cr_tasks_restore(const char *text, const struct os_pids *pids, const struct 
 /* The calling thread's own to the kernel's defaults. */
 void cr_tasks_defaults(void);
 
+/*
+ * ---- pidns.c ----
+ * The number that a new process gets in the pid namespace of pidfd's process, its init, and that the next ones follow.
+ * To ask takes one.
+ */
+int cr_last_pid(int pidfd, uint32_t *ret, struct vz_error *e) _must_check_;
+/* A restored namespace would begin at its lowest free number, and children would be older than their parents. */
+int cr_set_last_pid(int pidfd, uint32_t last, struct vz_error *e) _must_check_;
+
 #endif

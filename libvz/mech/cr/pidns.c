@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The number that a pid namespace gave last. The kernel gives them in turn, and tells and takes the last one in
+ * ns_last_pid of whoever asks, so that a process of ours in the namespace has to do it.
+ */
+#include "mech/cr/tasks.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/num.h"
+#include "base/str.h"
+#include "os/os.h"
+
+#define LAST_PID "/proc/sys/kernel/ns_last_pid"
+
+/* A fork whose child is in the namespace of pidfd's process, which sees it there. */
+static pid_t fork_beside(int pidfd, int *ret_pidfd)
+{
+	_cleanup_close_ int own = -EBADF;
+	pid_t pid;
+	int r;
+
+	own = os_openat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", O_RDONLY, 0, 0);
+	if (own < 0)
+		return own;
+	r = os_setns(pidfd, CLONE_NEWPID);
+	if (r < 0)
+		return r;
+	pid = os_fork(ret_pidfd);
+	/* the next child must not be a tenant's */
+	if (pid != 0 && os_setns(own, CLONE_NEWPID) < 0)
+		abort();
+	return pid;
+}
+
+/* The innermost number of a process that nobody has waited for yet. */
+static int inner_pid(int pidfd, uint32_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *last;
+	char path[64];
+	char *line, *save = NULL;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	r = os_read_file_at(AT_FDCWD, path, 4096, &text, NULL);
+	if (r < 0)
+		return r;
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (str_has_prefix(line, "NSpid:")) {
+			last = strrchr(line, '\t');
+			return last ? num_parse_u32(last + 1, ret) : -EBADMSG;
+		}
+	return -ENODATA;
+}
+
+int cr_last_pid(int pidfd, uint32_t *ret, struct vz_error *e)
+{
+	_cleanup_close_ int child = -EBADF;
+	pid_t pid = fork_beside(pidfd, &child);
+	int r = pid;
+
+	if (pid == 0)
+		_exit(0);
+	if (pid > 0) {
+		r = inner_pid(child, ret);
+		r = RET_GATHER(r, os_reap(pid, NULL));
+	}
+	return r < 0 ? vz_fail(e, r, "learn the container's last process number") : 0;
+}
+
+int cr_set_last_pid(int pidfd, uint32_t last, struct vz_error *e)
+{
+	pid_t pid = fork_beside(pidfd, NULL);
+	int status = 0, r = pid;
+	char text[16];
+
+	if (pid == 0) {
+		(void)snprintf(text, sizeof(text), "%u", last);
+		_exit(-os_write_file_at(AT_FDCWD, LAST_PID, text));
+	}
+	if (pid > 0)
+		r = os_reap(pid, &status);
+	if (r >= 0)
+		r = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+	return r < 0 ? vz_fail(e, r, "let new processes go on from number %u", last) : 0;
+}
