@@ -145,6 +145,11 @@ twice() {
 	twice
 }
 
+@test "criu: an epoll whose targets a task with a lower pid does not have" {
+	begin epoll
+	twice
+}
+
 @test "criu: a session keyring of the outside that happens to have the name of one is left alone" {
 	begin keys
 	criu_do dump -t "$init"

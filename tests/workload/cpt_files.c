@@ -4,6 +4,7 @@
 #include "pressure.h"
 
 #include <linux/aio_abi.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -386,6 +387,38 @@ static const char *events_verify(void)
 	return NULL;
 }
 
+/* The same epoll is in a child with a lower pid, as after a restore, which has plain files instead of the three. */
+static const char *heir_make(void)
+{
+	pid_t lower = getpid();
+	struct clone_args args = { .exit_signal = SIGCHLD,
+				   .set_tid = (uintptr_t)&lower,
+				   .set_tid_size = 1 };
+	const int *const targets[] = { &ev, &tfd, &sfd };
+	long pid;
+
+	STEP(events_make());
+	CHECK(pipe(pipes) == 0);
+	do {
+		lower--;
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+	} while (pid < 0 && errno == EEXIST && lower > 2);
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (int i = 0; i < 3; i++)
+			if (close(*targets[i]) < 0 || open("/dev/null", O_RDWR) != *targets[i])
+				_exit(1);
+		if (write(pipes[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(pipes[1]);
+	CHECK(read(pipes[0], buf, 1) == 1);
+	return NULL;
+}
+
 /* The pressure of the whole VE, with privilege and without, and of a cgroup in which this process is. */
 #define GROUP "/sys/fs/cgroup/cpt-pressure"
 
@@ -557,6 +590,7 @@ static const struct feature features[] = {
 	{ "fifo", fifo_make, fifo_verify },
 	{ "pipe", pipe_make, pipe_verify },
 	{ "events", events_make, events_verify },
+	{ "events-heir", heir_make, events_verify },
 	{ "pressure", pressure_make, pressure_verify },
 	{ "ns-fd", ns_fd_make, ns_fd_verify },
 	{ "pidfd", pidfd_make, pidfd_verify },

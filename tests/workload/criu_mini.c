@@ -7,6 +7,7 @@
  * On SIGUSR1 init looks whether what CASE made is still there and writes "ok", or what is wrong, to /result.
  * It has no descriptor, mount or session of the outside, so that nothing but the case itself is in CRIU's way.
  */
+#include "criu_mini_epoll.h"
 #include "criu_mini_half.h"
 #include "criu_mini_keys.h"
 #include "pressure.h"
@@ -575,6 +576,7 @@ static const struct mini minis[] = {
 	{ "mdwe", mdwe_make, mdwe_verify, 0 },
 	{ "keys", keys_make, keys_verify, 0 },
 	{ "psi", psi_make, psi_verify, 0 },
+	{ "epoll", epoll_make, epoll_verify, 0 },
 	{ "user", user_make, user_verify, 0 },
 	{ "xattr", xattr_make, xattr_verify, 0 },
 	{ "tmpfs", tmpfs_make, tmpfs_verify, 0 },
