@@ -24,6 +24,7 @@ teardown() { node_teardown; }
 cg() { cat "$CG/$1"; }
 cg_key() { sed -n "s/^$2 //p" "$CG/$1"; } # FILE KEY
 there() { if [ -e "$1" ]; then echo yes; else echo no; fi; }
+last_number() { sed -n '$s/^[0-9]*,\([0-9]*\),.*/\1/p' "$CG/ve.log"; }
 envid() { sed -n 's/^envID:\t//p' "/proc/$1/status"; }
 init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 
@@ -99,7 +100,9 @@ init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 
 @test "a restored VE is the same one, and runs" {
 	requires kpatch vz-criu
-	vz exec2 "$CT" 'sleep 4000 </dev/null >/dev/null 2>&1 &'
+	local last
+	vz exec2 "$CT" 'sleep 4000 </dev/null >/dev/null 2>&1 & echo before >/dev/kmsg'
+	last=$(last_number)
 	vz suspend "$CT"
 	assert_eq "$(grep -cw "$CT" /proc/vz/veinfo)" 0
 	vz resume "$CT"
@@ -108,6 +111,11 @@ init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 	# the user namespace that CRIU made is the VE's: so is what its /proc shows
 	in_ve "$CT" 'awk "/^MemTotal/ { print \$2 }" /proc/meminfo; nproc; pidof sleep >/dev/null && ls -d /proc/vz'
 	assert_output $'65536\n1\n/proc/vz'
+	# readers of its log have seen numbers: they go on, also where nothing was said in a whole life
+	vz suspend "$CT"
+	vz resume "$CT"
+	in_ve "$CT" 'echo after >/dev/kmsg'
+	assert_eq "$(last_number)" $((last + 1)) "number of the next record"
 }
 
 @test "the kernel's log: a VE's own kills and crashes with its pids, no neighbour's, no flood to the host" {

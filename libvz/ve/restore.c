@@ -54,6 +54,7 @@ static int verify_up(void *p, struct vz_error *e)
 	if (r < 0)
 		return r;
 	op->uptime_ms = rs->saved.uptime_ms;
+	op->log_first = rs->saved.log_next;
 	op->net_index = net_ns_index(rs->saved.net);
 	op->history = rs->saved.console;
 	op->history_len = rs->saved.console_len;

@@ -25,6 +25,15 @@
 
 /* ---- at a checkpoint, the VE being frozen ---- */
 
+/* An empty log goes on where it began. */
+static uint64_t log_next(const struct save *s)
+{
+	_cleanup_close_ int cg = ve_cg_open(s->ve);
+	uint64_t next;
+
+	return cg >= 0 && cg_log_next(cg, &next) >= 0 ? next : s->state->log_first;
+}
+
 static int put_facts(const struct save *s, struct vz_error *e)
 {
 	_cleanup_close_ int init = os_pidfd_open(s->state->init);
@@ -35,10 +44,11 @@ static int put_facts(const struct save *s, struct vz_error *e)
 
 	if (r < 0)
 		return r;
-	r = str_fmt(&text, "console=tty[%llx:%llx]\nuptime_ms=%llu\nlast_pid=%u\n",
+	r = str_fmt(&text, "console=tty[%llx:%llx]\nuptime_ms=%llu\nlast_pid=%u\nlog_next=%llu\n",
 		    (unsigned long long)s->state->console_rdev,
 		    (unsigned long long)s->state->console_dev,
-		    (unsigned long long)(os_now_ms() - s->state->started_ms), last_pid);
+		    (unsigned long long)(os_now_ms() - s->state->started_ms), last_pid,
+		    (unsigned long long)log_next(s));
 
 	if (r < 0)
 		return vz_fail(e, r, "save the container's state");
@@ -218,6 +228,8 @@ static int parse_facts(struct saved *s, char *text)
 			r = num_parse_u64(l + strlen("uptime_ms="), &s->uptime_ms);
 		else if (str_has_prefix(l, "last_pid="))
 			r = num_parse_u32(l + strlen("last_pid="), &s->last_pid);
+		else if (str_has_prefix(l, "log_next="))
+			r = num_parse_u64(l + strlen("log_next="), &s->log_next);
 	return r >= 0 && !s->console_key ? -EBADMSG : r;
 }
 

@@ -40,6 +40,7 @@ struct saved {
 	char *console_key; /* what CRIU calls the console's descriptors */
 	uint64_t uptime_ms;
 	uint32_t last_pid; /* 0: not known */
+	uint64_t log_next; /* number of the next record of its kernel log */
 	struct cg_tree *tree;
 	char *tasks, *dev, *net, *account;
 	char *console; /* what its console last said */

@@ -34,7 +34,9 @@ int start_state_up(void *p, struct vz_error *e)
 	struct start_op *op = p;
 	struct ve_state *s = &op->state;
 
-	*s = (struct ve_state){ .monitor = getpid(), .started_ms = os_now_ms() - op->uptime_ms };
+	*s = (struct ve_state){ .monitor = getpid(),
+				.started_ms = os_now_ms() - op->uptime_ms,
+				.log_first = op->log_first };
 	IGNORE(os_starttime(s->monitor, &s->monitor_start));
 	return state_write(op->ve, s, e);
 }
@@ -293,7 +295,7 @@ int start_publish_up(void *p, struct vz_error *e)
 
 	/* without a user namespace of its own its processes are the host's to the kernel */
 	if (ve_has_userns(op->ve))
-		r = cg_started(op->cg, op->spawn.pidfd, e);
+		r = cg_started(op->cg, op->spawn.pidfd, op->state.log_first, e);
 	if (r < 0)
 		return r;
 	op->state.running = true;

@@ -17,6 +17,7 @@ struct start_op {
 	bool interrupted;	     /* ... while it waited for us */
 	const struct stages *stages; /* NULL: those of a start */
 	uint64_t uptime_ms;	     /* of an earlier life that this start goes on with */
+	uint64_t log_first;	     /* number of its next kernel message */
 	struct restore *restore;     /* restore.c's */
 	const char *history;	     /* what the console said in that life */
 	size_t history_len;

@@ -42,6 +42,7 @@ static void parse_line(struct ve_state *s, const char *line)
 		{ "init_start", &s->init_start },   { "monitor_start", &s->monitor_start },
 		{ "started_ms", &s->started_ms },   { "console_rdev", &s->console_rdev },
 		{ "console_dev", &s->console_dev }, { "dev_dev", &s->dev_dev },
+		{ "log_first", &s->log_first },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -87,7 +88,7 @@ static int format(const struct ve_state *s, char **ret)
 		{ "monitor", (uint64_t)s->monitor }, { "monitor_start", s->monitor_start },
 		{ "started_ms", s->started_ms },     { "console_rdev", s->console_rdev },
 		{ "console_dev", s->console_dev },   { "dev_dev", s->dev_dev },
-		{ "running", s->running },
+		{ "log_first", s->log_first },	     { "running", s->running },
 	};
 	_cleanup_str_ struct str out = { 0 };
 

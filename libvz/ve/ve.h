@@ -47,6 +47,7 @@ struct ve_state {
 	uint64_t console_rdev,
 		console_dev; /* of the pty behind /dev/console, as a checkpoint names it */
 	uint64_t dev_dev;    /* of the tmpfs of /dev, to know it again */
+	uint64_t log_first;  /* number of the first record of its kernel log, in this life */
 	bool running;	     /* init was executed; else the start never got there */
 };
 /* -ENOENT: nothing recorded */

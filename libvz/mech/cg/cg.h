@@ -70,13 +70,16 @@ int cg_open_host(int cgfd, struct vz_error *e) _must_check_;
 /* Remove that again; processes in it, or none at all, are no error. */
 void cg_close_host(int cgfd);
 /* ident.c: what a kernel with vz's patches is told; where it has them not, nothing is done and that is success.
- * cg_make() gave ROOT/CTID its number. init, the first process of a VE with a user namespace, runs from now on. */
-int cg_started(int cgfd, int init_pidfd, struct vz_error *e) _must_check_;
+ * cg_make() gave ROOT/CTID its number. init, the first process of a VE with a user namespace, runs from now on;
+ * its kernel log begins with number log_first where the kernel can. */
+int cg_started(int cgfd, int init_pidfd, uint64_t log_first, struct vz_error *e) _must_check_;
 /* Another name, or NULL. */
 int cg_rename(int cgfd, const char *name, struct vz_error *e) _must_check_;
 /* The VE has a kernel log of its own: what its processes open as /dev/kmsg is not the host's. Those, that is,
  * whose user namespace is the VE's. */
 bool cg_has_log(int cgfd);
+/* The number of the next record in that log. -ENODATA: nothing in it; -ENOENT: no such log */
+int cg_log_next(int cgfd, uint64_t *ret) _must_check_;
 /* Write the limits named by what; on failure those written are put back. */
 int cg_apply(int cgfd, const struct cg_conf *c, unsigned int what, const struct logger *l,
 	     struct vz_error *e) _must_check_;

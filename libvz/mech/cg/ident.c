@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "os/cgfs.h"
 
 #define NAME_MAX_BYTES 63 /* of ve.name */
+#define LOG_MAX	       (16U << 20)
 
 /* Not there, or (in a user namespace of somebody's) not for us. */
 static bool is_absent(int r)
@@ -68,13 +70,21 @@ int cg_rename(int cgfd, const char *name, struct vz_error *e)
 				      : 0;
 }
 
-int cg_started(int cgfd, int init_pidfd, struct vz_error *e)
+int cg_started(int cgfd, int init_pidfd, uint64_t log_first, struct vz_error *e)
 {
-	char text[32];
-	int r;
+	char text[64];
+	int n, r = -EINVAL;
 
-	(void)snprintf(text, sizeof(text), "START pidfd=%d", init_pidfd);
-	r = os_write_file_at(cgfd, "ve.state", text);
+	n = snprintf(text, sizeof(text), "START pidfd=%d", init_pidfd);
+	if (log_first) {
+		(void)snprintf(text + n, sizeof(text) - (size_t)n, " log=%llu",
+			       (unsigned long long)log_first);
+		r = os_write_file_at(cgfd, "ve.state", text);
+		text[n] = '\0';
+	}
+	/* a kernel that does not know the word begins with 0 */
+	if (r == -EINVAL)
+		r = os_write_file_at(cgfd, "ve.state", text);
 	/* -ENXIO: it has no number, see cg_identify() */
 	if (r >= 0 || r == -ENXIO || is_absent(r))
 		return 0;
@@ -94,4 +104,27 @@ bool cg_has_log(int cgfd)
 	/* without a number it is no VE to the kernel, and /dev/kmsg the host's: see cg_identify() */
 	return cgfs_read_u64(cgfd, "ve.id", &id) >= 0 && id &&
 	       faccessat(cgfd, "ve.log", F_OK, 0) == 0;
+}
+
+int cg_log_next(int cgfd, uint64_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char *last = NULL, *save = NULL;
+	int r = os_read_file_at(cgfd, "ve.log", LOG_MAX, &text, NULL);
+
+	if (r < 0)
+		return r;
+	/* PRIORITY,NUMBER,TIME,-;TEXT; what goes with the record above begins with a blank */
+	for (char *l = strtok_r(text, "\n", &save); l; l = strtok_r(NULL, "\n", &save))
+		if (l[0] != ' ')
+			last = l;
+	last = last ? strchr(last, ',') : NULL;
+	if (!last)
+		return -ENODATA;
+	last++;
+	last[strcspn(last, ",")] = '\0';
+	r = num_parse_u64(last, ret);
+	if (r >= 0)
+		++*ret;
+	return r;
 }
