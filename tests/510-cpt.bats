@@ -305,6 +305,36 @@ restore_stages() { sed -n '/^static const struct stage table/,/^};/s/^\t{ "\([a-
 	done
 }
 
+# CRIU stands still when the dump is sealed, init dies as if by its hand, then it dies itself.
+dies_at_the_end() { # vzctl's output goes to a file
+	local criu='' init
+	init=$(sed -n 's/^init=//p' "/run/vz/$CT/state")
+	timeout 60 vzctl chkpnt "$CT" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	until [ -n "$criu" ] || ! kill -0 $!; do criu=$(sed -n 's/^criu=\([1-9]\)/\1/p' "/run/vz/$CT/cpt"); done 2>/dev/null
+	until [ -e "$DUMP.tmp/manifest" ] || ! kill -0 $!; do :; done 2>/dev/null
+	kill -STOP "$criu"
+	wait_until 10 test -e "$DUMP.tmp/manifest.sig"
+	kill -9 "$init"
+	sleep 0.3
+	kill -9 "$criu"
+	wait $!
+}
+
+@test "CRIU killed when it had killed init: the dump counts" {
+	local i
+	ve_start "$CT"
+	counter "$CT"
+	for i in 1 2 3 4 5; do
+		dies_at_the_end || true
+		cat "$BATS_TEST_TMPDIR/said"
+		ve_status "$CT" "exist unmounted down suspended"
+		resume
+		counts "$CT"
+		! grep -q 'the dump is whole' "$BATS_TEST_TMPDIR/said" || return 0
+	done
+	assert_fail "CRIU was never met in time"
+}
+
 # ---- whole distributions ----
 
 running() { [ "$(vzctl exec "$1" systemctl is-system-running 2>/dev/null 3>&-)" = running ]; }

@@ -278,6 +278,15 @@ static bool beyond_repair(const struct chkpnt *c, int r)
 
 static int not_dumped(struct chkpnt *c, int r, struct vz_error *e)
 {
+	/* sealed, and init is dead: nothing has run since, so the dump is what the container was */
+	if (c->killing && !ve_is_running(c->op.ve)) {
+		log_warn(c->op.ve->log,
+			 "CRIU ended before its work was done; the dump is whole (%s)",
+			 e ? e->text : "no details");
+		if (e)
+			*e = (struct vz_error){ 0 };
+		return 0;
+	}
 	if (!beyond_repair(c, r)) {
 		roll_back(c);
 		return r;
