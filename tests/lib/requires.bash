@@ -31,7 +31,6 @@ requires_missing() {
 	vm-tools) "$BED" deps --vm >/dev/null 2>&1 3>&- || echo "bed deps --vm --install gets what is missing" ;;
 	vz-criu) [ -x "${VZ_TEST_CRIU:-/usr/libexec/vz/vz-criu}" ] || echo "CRIU with our series is not installed (make criu)" ;;
 	kpatch) [ -e /proc/vz/veinfo ] || echo "the kernel does not have our series (make check-vm KERNEL=patched)" ;;
-	long) [ -n "${VZ_LOAD_ROUNDS:-}" ] || echo "a run of many rounds (VZ_LOAD_ROUNDS=20)" ;;
 	criu | nft | jq | scdoc | mmdebstrap) command -v "$1" >/dev/null || echo "$1 is not installed" ;;
 	*) return 1 ;;
 	esac
