@@ -129,6 +129,33 @@ twice() {
 	assert_eq "$(grep -c "No tracked connections" "$images/dump.log")" 2 "namespaces without any"
 }
 
+@test "criu: TCP connections are asked for where there are some only" {
+	begin net
+	with --empty-ns net
+	dump_and_restore
+	assert_num "$(grep -c "No TCP connections" "$images/dump.log")" ge 4 "tables of two namespaces"
+}
+
+# tamper FILE: with its build-id, which is as long afterwards
+tamper() {
+	local at
+	at=$(LC_ALL=C grep -aboP '\x14\0\0\0\x03\0\0\0GNU\0' "$1" | head -n 1 | cut -d: -f1)
+	assert_num "$at" gt 0 "its build-id"
+	printf 'another' | dd of="$1" bs=1 seek=$((at + 12)) conv=notrunc status=none
+}
+
+@test "criu: the build-id of an executable is read where linkers put it, and compared" {
+	begin opath
+	criu_do dump -t "$init"
+	grep "Build-id of file with fd .* is on its first page" "$images/dump.log"
+	tamper "$root/mini"
+	wait_until 10 gone "$init"
+	mount --bind "$root" "$root"
+	mounted=y
+	refute criu_do restore --root "$root" --restore-detached --pidfile "$images/pid"
+	grep "has bad build-ID" "$images/restore.log"
+}
+
 @test "criu: memory that was denied to become executable stays so" {
 	begin mdwe
 	twice
