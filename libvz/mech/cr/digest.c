@@ -154,6 +154,22 @@ static int hash_piece(int fd, uint64_t off, uint64_t len, bool whole, struct tas
 	}
 }
 
+int cr_sync_file(int fd, enum cr_sync how)
+{
+	switch (how) {
+	case CR_SYNC_FULL:
+		return RET_NERRNO(fsync(fd));
+	case CR_SYNC_DATA:
+		return RET_NERRNO(sync_file_range(fd, 0, 0,
+						  SYNC_FILE_RANGE_WAIT_BEFORE |
+							  SYNC_FILE_RANGE_WRITE |
+							  SYNC_FILE_RANGE_WAIT_AFTER));
+	case CR_SYNC_NONE:
+		break;
+	}
+	return 0;
+}
+
 static int run_task(const struct cr_manifest *m, const struct cr_digest_opts *o,
 		    const struct work *w, struct task *t)
 {
@@ -164,12 +180,7 @@ static int run_task(const struct cr_manifest *m, const struct cr_digest_opts *o,
 	if (fd < 0)
 		return fd;
 	if (t >= w->t + w->pieces)
-		return o->sync == CR_SYNC_DATA
-			       ? RET_NERRNO(sync_file_range(fd, 0, 0,
-							    SYNC_FILE_RANGE_WAIT_BEFORE |
-								    SYNC_FILE_RANGE_WRITE |
-								    SYNC_FILE_RANGE_WAIT_AFTER))
-			       : RET_NERRNO(fsync(fd));
+		return cr_sync_file(fd, o->sync);
 	if (left > CR_PIECE)
 		left = CR_PIECE;
 	/* the disk works while we count: writing what is to be synced, or reading ahead */

@@ -176,13 +176,13 @@ void cr_dump_out_done(struct cr_dump_out *d)
 	d->path = d->tmp = NULL;
 }
 
-static int put_file(int dirfd, const char *name, const void *data, size_t len, bool sync)
+static int put_file(int dirfd, const char *name, const void *data, size_t len, enum cr_sync sync)
 {
 	_cleanup_close_ int fd = os_openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW,
 					   0600, RESOLVE_BENEATH);
 	int r = fd < 0 ? fd : os_write_all(fd, data, len);
 
-	return r >= 0 && sync ? RET_NERRNO(fsync(fd)) : r;
+	return r < 0 ? r : cr_sync_file(fd, sync);
 }
 
 int cr_dump_put(const struct cr_dump_out *d, const char *name, const void *data, size_t len,
@@ -193,7 +193,7 @@ int cr_dump_put(const struct cr_dump_out *d, const char *name, const void *data,
 							 : 0;
 
 	if (r >= 0)
-		r = put_file(d->dirfd, name, data, len, false);
+		r = put_file(d->dirfd, name, data, len, CR_SYNC_NONE);
 	return r < 0 ? vz_fail(e, r, "write %s/%s", d->tmp, name) : 0;
 }
 
@@ -231,7 +231,7 @@ static bool one_journal(int fd)
 }
 
 static int write_manifest(struct cr_dump_out *d, struct cr_manifest *m, const char *keys,
-			  struct vz_error *e)
+			  enum cr_sync sync, struct vz_error *e)
 {
 	_cleanup_free_ char *text = NULL, *sig = NULL;
 	char id[CR_NODE_ID_SIZE];
@@ -248,10 +248,10 @@ static int write_manifest(struct cr_dump_out *d, struct cr_manifest *m, const ch
 	if (r < 0)
 		return r;
 	d->sign_us = cr_now_us() - at;
-	r = put_file(d->dirfd, CR_MANIFEST, text, len, true);
+	r = put_file(d->dirfd, CR_MANIFEST, text, len, sync);
 	/* last: its presence says that the dump is whole */
 	if (r >= 0)
-		r = put_file(d->dirfd, CR_MANIFEST_SIG, sig, strlen(sig), true);
+		r = put_file(d->dirfd, CR_MANIFEST_SIG, sig, strlen(sig), CR_SYNC_FULL);
 	return r < 0 ? vz_fail(e, r, "write the manifest") : 0;
 }
 
@@ -270,7 +270,7 @@ static int seal(struct cr_dump_out *d, struct cr_manifest *m, const char *keys, 
 	if (r < 0)
 		return r;
 	at = cr_now_us();
-	r = write_manifest(d, m, keys, e);
+	r = write_manifest(d, m, keys, o.sync, e);
 	if (r >= 0 && !ordered) {
 		r = RET_NERRNO(fsync(d->imgfd));
 		if (r >= 0)

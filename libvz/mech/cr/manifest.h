@@ -67,6 +67,7 @@ struct cr_digest_opts {
 	struct cr_follow *follow; /* digested already: ended, or NULL */
 	uint64_t digest_us, sync_us;
 };
+int cr_sync_file(int fd, enum cr_sync how) _must_check_;
 int cr_digest(struct cr_manifest *m, struct cr_digest_opts *o, struct vz_error *e) _must_check_;
 /* Open a file of a dump: a regular one with one name, ours, not writable by others. fstat's size comes back. */
 int cr_file_open(int dirfd, const char *name, uint64_t *ret_size, struct vz_error *e) _must_check_;
