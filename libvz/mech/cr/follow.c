@@ -3,10 +3,11 @@
  * Digesting CRIU's images of memory while it writes them, so that the rest is small when
  * everybody waits for it.  Each follower is a process that sleeps until the directory's
  * inotify says that a pages-*.img has grown, and takes every n-th piece of it; what it has
- * digested is in memory shared with us.  Tricky: those images are only ever appended
- * to, and a file has its bytes before it has their size.  A state that does not fit the file in the end
- * is not used; one that would be wrong all the same makes a dump that nobody
- * accepts, never one that is accepted wrongly.
+ * digested is in memory shared with us.  The first one has images written to the disk,
+ * too.  Tricky: those images are only ever appended to, and a file has its bytes before it
+ * has their size.  A state that does not fit the file in the end is not used; one that
+ * would be wrong all the same makes a dump that nobody accepts, never one that is accepted
+ * wrongly.
  */
 #include "mech/cr/manifest.h"
 
@@ -155,6 +156,15 @@ static void note_image(struct self *s, const char *name)
 	i->piece = (s->index + sum) % s->count;
 }
 
+/* What is complete may go to the disk meanwhile: one does it for all, as a disk likes it one after the other. */
+static void begin_writing(const struct self *s, const char *name)
+{
+	_cleanup_close_ int fd = cr_open_listed(s->dirfd, name);
+
+	if (fd >= 0)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 /* Wait for what is told next. */
 static bool hear(struct self *s)
 {
@@ -170,7 +180,9 @@ static bool hear(struct self *s)
 		struct inotify_event ev;
 
 		memcpy(&ev, u.bytes + at, sizeof(ev));
-		if (ev.len)
+		if (ev.len && ev.mask & IN_CLOSE_WRITE)
+			begin_writing(s, u.bytes + at + sizeof(ev));
+		else if (ev.len)
 			note_image(s, u.bytes + at + sizeof(ev));
 		at += (ssize_t)(sizeof(ev) + ev.len);
 	}
@@ -190,20 +202,20 @@ static _Noreturn void follow(struct self *s)
 
 /* ---- who starts them ---- */
 
-static int watch(int dirfd)
+static int watch(int dirfd, uint32_t mask)
 {
 	_cleanup_close_ int fd = RET_NERRNO(inotify_init1(IN_CLOEXEC));
 	char path[32];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dirfd);
-	if (fd >= 0 && inotify_add_watch(fd, path, IN_MODIFY | IN_ONLYDIR) < 0)
+	if (fd >= 0 && inotify_add_watch(fd, path, mask | IN_ONLYDIR) < 0)
 		return -errno;
 	return TAKE_FD(fd);
 }
 
 static int start_one(struct cr_follow *f, int dirfd, uint32_t count)
 {
-	_cleanup_close_ int inotify = watch(dirfd);
+	_cleanup_close_ int inotify = watch(dirfd, f->n ? IN_MODIFY : IN_MODIFY | IN_CLOSE_WRITE);
 	struct follower *o = &f->v[f->n];
 	pid_t self = getpid();
 
