@@ -43,7 +43,7 @@ static const char *got(int fd, const char *name)
 static void test_without(int fd)
 {
 	ok_int(cg_identify(fd, 101, "web", &logger), 0, "a kernel without the patches is fine");
-	ok_int(cg_started(fd, 7, E), 0, "so is a start there");
+	ok_int(cg_started(fd, 7, 0, E), 0, "so is a start there");
 	ok_int(cg_rename(fd, "db", E), 0, "and a new name");
 	cg_end_init(fd);
 	ok(faccessat(fd, "ve.id", F_OK, 0) < 0 && faccessat(fd, "ve.state", F_OK, 0) < 0 &&
@@ -67,7 +67,7 @@ static void test_with(int fd)
 	   "what has no number has the host's");
 	ok(os_write_file_at(fd, "ve.id", "2147483644") >= 0 && cg_has_log(fd), "and again");
 	(void)unlinkat(fd, "ve.log", 0);
-	ok_int(cg_started(fd, 23, E), 0, "started");
+	ok_int(cg_started(fd, 23, 0, E), 0, "started");
 	ok_str(got(fd, "ve.state"), "START pidfd=23", "by its pidfd");
 	ok(put(fd, "ve.state"), "file");
 	cg_end_init(fd);
@@ -99,7 +99,7 @@ static void test_refused(int fd)
 	ok(mkdirat(fd, "ve.id", 0700) == 0 && mkdirat(fd, "ve.state", 0700) == 0,
 	   "what cannot be written");
 	ok_int(cg_identify(fd, 101, NULL, &logger), -EISDIR, "is an error");
-	ok_int(cg_started(fd, 7, E), -EISDIR, "at a start, too");
+	ok_int(cg_started(fd, 7, 0, E), -EISDIR, "at a start, too");
 	ok(strstr(err.text, "ve.state"), "which is named: %s", err.text);
 }
 
