@@ -177,6 +177,11 @@ tamper() {
 	twice
 }
 
+@test "criu: messages that wait in a socket, whose reader is told when they were sent and by whom" {
+	begin sender
+	twice
+}
+
 @test "criu: a session keyring of the outside that happens to have the name of one is left alone" {
 	begin keys
 	criu_do dump -t "$init"

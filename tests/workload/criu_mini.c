@@ -10,6 +10,7 @@
 #include "criu_mini_epoll.h"
 #include "criu_mini_half.h"
 #include "criu_mini_keys.h"
+#include "criu_mini_sender.h"
 #include "pressure.h"
 
 #include <arpa/inet.h>
@@ -577,6 +578,7 @@ static const struct mini minis[] = {
 	{ "keys", keys_make, keys_verify, 0 },
 	{ "psi", psi_make, psi_verify, 0 },
 	{ "epoll", epoll_make, epoll_verify, 0 },
+	{ "sender", sender_make, sender_verify, 0 },
 	{ "user", user_make, user_verify, 0 },
 	{ "xattr", xattr_make, xattr_verify, 0 },
 	{ "tmpfs", tmpfs_make, tmpfs_verify, 0 },
