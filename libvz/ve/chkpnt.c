@@ -280,9 +280,7 @@ static int not_dumped(struct chkpnt *c, int r, struct vz_error *e)
 {
 	/* sealed, and init is dead: nothing has run since, so the dump is what the container was */
 	if (c->killing && !ve_is_running(c->op.ve)) {
-		log_warn(c->op.ve->log,
-			 "CRIU ended before its work was done; the dump is whole (%s)",
-			 e ? e->text : "no details");
+		log_warn(c->op.ve->log, "%s; the dump is whole", e ? e->text : "CRIU died");
 		if (e)
 			*e = (struct vz_error){ 0 };
 		return 0;
@@ -346,16 +344,6 @@ static int suspend(struct chkpnt *c, struct vz_error *e)
 	return r;
 }
 
-/* A dump may be restored elsewhere: who stays frozen gives up its addresses here, until it runs on. */
-static void route(const struct ve *ve, bool on)
-{
-	const struct net_conf nc = { .ip = ve->conf.ip, .ipv6 = ve->host->ipv6 };
-	struct vz_error e = { 0 };
-
-	if (net_routes(ve->id, on ? &nc : NULL, ve->log, &e) < 0)
-		log_warn(ve->log, "the container's addresses on the host: %s", e.text);
-}
-
 static int dump_only(struct chkpnt *c, struct vz_error *e)
 {
 	int r = dump(c, e);
@@ -368,7 +356,7 @@ static int dump_only(struct chkpnt *c, struct vz_error *e)
 	c->journal.infected = false;
 	r = RET_GATHER(r, journal_write(c->op.ve, &c->journal, r < 0 ? NULL : e));
 	if (r >= 0)
-		route(c->op.ve, false);
+		cpt_route(c->op.ve, false);
 	return r;
 }
 
@@ -379,7 +367,7 @@ static int kill_suspended(struct chkpnt *c, struct vz_error *e)
 
 static int resume(struct chkpnt *c, struct vz_error *e)
 {
-	route(c->op.ve, true);
+	cpt_route(c->op.ve, true);
 	return thaw(c->op.ve, e);
 }
 

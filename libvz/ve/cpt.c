@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What checkpoint and restore share: names, times, the freezer. */
+/* What checkpoint and restore share: names, times, the freezer, routes. */
 #include "ve/cpt.h"
 
 #include "base/str.h"
+#include "mech/net/net.h"
 #include "os/os.h"
 
 #include <time.h>
@@ -61,4 +62,13 @@ int cpt_freeze(const struct ve *ve, bool frozen, struct vz_error *e)
 	if (cg < 0)
 		return vz_fail(e, cg, "open the container's cgroup");
 	return inner < 0 ? inner : cg_freeze(inner, frozen, FREEZE_MS, e);
+}
+
+void cpt_route(const struct ve *ve, bool on)
+{
+	const struct net_conf nc = { .ip = ve->conf.ip, .ipv6 = ve->host->ipv6 };
+	struct vz_error e = { 0 };
+
+	if (net_routes(ve->id, on ? &nc : NULL, ve->log, &e) < 0)
+		log_warn(ve->log, "the container's addresses on the host: %s", e.text);
 }

@@ -58,8 +58,9 @@ int cpt_recover(struct ve *ve, struct vz_error *e) _must_check_;
 /* Frozen on purpose? */
 bool cpt_is_suspended(const struct ve *ve);
 
-/* ---- chkpnt.c: freezing ---- */
 int cpt_freeze(const struct ve *ve, bool frozen, struct vz_error *e) _must_check_;
+/* A dump may be restored elsewhere: who stays frozen gives up its addresses here, until it runs on. */
+void cpt_route(const struct ve *ve, bool on);
 
 /* ---- the verbs; the caller holds the lock ---- */
 int ve_chkpnt(struct ve *ve, const struct vz_cpt *opts, struct vz_error *e) _must_check_;

@@ -187,7 +187,8 @@ static int answer(const struct cr_conf *c, const struct worker *w, const CrNotif
 /* Errors that CRIU logs and lives with. */
 static bool is_harmless(const char *line)
 {
-	return strstr(line, "rlimit: Can't setup RLIMIT_NOFILE for self");
+	return strstr(line, "rlimit: Can't setup RLIMIT_NOFILE for self") ||
+	       strstr(line, "execvp(\"iptables-restore\""); /* the network is locked by nftables */
 }
 
 /* The first error of its log, without time and place in the source: the later ones follow from it. */
