@@ -279,7 +279,7 @@ static bool beyond_repair(const struct chkpnt *c, int r)
 static int not_dumped(struct chkpnt *c, int r, struct vz_error *e)
 {
 	/* sealed, and init is dead: nothing has run since, so the dump is what the container was */
-	if (c->killing && !ve_is_running(c->op.ve)) {
+	if (c->killing && cpt_init_ends(c->op.ve)) {
 		log_warn(c->op.ve->log, "%s; the dump is whole", e ? e->text : "CRIU died");
 		if (e)
 			*e = (struct vz_error){ 0 };

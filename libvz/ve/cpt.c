@@ -8,7 +8,8 @@
 
 #include <time.h>
 
-#define FREEZE_MS 10000
+#define FREEZE_MS    10000
+#define INIT_ENDS_MS 1000
 
 static uint64_t now_us(void)
 {
@@ -62,6 +63,13 @@ int cpt_freeze(const struct ve *ve, bool frozen, struct vz_error *e)
 	if (cg < 0)
 		return vz_fail(e, cg, "open the container's cgroup");
 	return inner < 0 ? inner : cg_freeze(inner, frozen, FREEZE_MS, e);
+}
+
+bool cpt_init_ends(const struct ve *ve)
+{
+	_cleanup_close_ int init = state_open_init(ve, NULL);
+
+	return init < 0 || os_pidfd_wait(init, INIT_ENDS_MS) > 0;
 }
 
 void cpt_route(const struct ve *ve, bool on)

@@ -59,6 +59,8 @@ int cpt_recover(struct ve *ve, struct vz_error *e) _must_check_;
 bool cpt_is_suspended(const struct ve *ve);
 
 int cpt_freeze(const struct ve *ve, bool frozen, struct vz_error *e) _must_check_;
+/* Is its first process dead, or so within a second? It waits for its children, and they for who traces them. */
+bool cpt_init_ends(const struct ve *ve);
 /* A dump may be restored elsewhere: who stays frozen gives up its addresses here, until it runs on. */
 void cpt_route(const struct ve *ve, bool on);
 
