@@ -361,7 +361,16 @@ distribution() { # TEMPLATE
 }
 
 # bats test_tags=slow
-@test "Debian 13: systemd, journald, logind, sshd; three rounds" { distribution debian-13; }
+# systemd has to take a word of services that it started before: the end of a reload is one, as is a watchdog's.
+@test "Debian 13: systemd, journald, logind, sshd; three rounds" {
+	requires template-debian-13
+	VE_TEMPLATE=debian-13 ve_create "$(ctid 1)"
+	vz start "$(ctid 1)" --wait
+	vz chkpnt "$(ctid 1)"
+	vz restore "$(ctid 1)"
+	vz exec "$(ctid 1)" 'timeout 30 systemctl reload systemd-logind'
+	distribution debian-13
+}
 # bats test_tags=slow
 @test "Debian 12 likewise" { distribution debian-12; }
 

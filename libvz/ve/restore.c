@@ -143,8 +143,10 @@ static int place_tasks(struct restore *rs, struct vz_error *e)
 		return r;
 	os_pids_sort(&pids);
 	r = cr_tasks_restore(rs->saved.tasks, &pids, op->ve->log, e);
-	if (r >= 0)
+	if (r >= 0) {
 		go_on_counting(rs);
+		cr_tasks_reload(&pids);
+	}
 	cpt_phase(&rs->op, "threads");
 	return r;
 }

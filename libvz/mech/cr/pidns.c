@@ -8,17 +8,14 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 
-#include "base/num.h"
-#include "base/str.h"
 #include "os/os.h"
 
 #define LAST_PID "/proc/sys/kernel/ns_last_pid"
 
 /* A fork whose child is in the namespace of pidfd's process, which sees it there. */
-static pid_t fork_beside(int pidfd, int *ret_pidfd)
+static pid_t fork_beside(int pidfd)
 {
 	_cleanup_close_ int own = -EBADF;
 	pid_t pid;
@@ -30,44 +27,23 @@ static pid_t fork_beside(int pidfd, int *ret_pidfd)
 	r = os_setns(pidfd, CLONE_NEWPID);
 	if (r < 0)
 		return r;
-	pid = os_fork(ret_pidfd);
+	pid = os_fork(NULL);
 	/* the next child must not be a tenant's */
 	if (pid != 0 && os_setns(own, CLONE_NEWPID) < 0)
 		abort();
 	return pid;
 }
 
-/* The innermost number of a process that nobody has waited for yet. */
-static int inner_pid(int pidfd, uint32_t *ret)
-{
-	_cleanup_free_ char *text = NULL;
-	const char *last;
-	char path[64];
-	char *line, *save = NULL;
-	int r;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	r = os_read_file_at(AT_FDCWD, path, 4096, &text, NULL);
-	if (r < 0)
-		return r;
-	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (str_has_prefix(line, "NSpid:")) {
-			last = strrchr(line, '\t');
-			return last ? num_parse_u32(last + 1, ret) : -EBADMSG;
-		}
-	return -ENODATA;
-}
-
 int cr_last_pid(int pidfd, uint32_t *ret, struct vz_error *e)
 {
-	_cleanup_close_ int child = -EBADF;
-	pid_t pid = fork_beside(pidfd, &child);
+	pid_t pid = fork_beside(pidfd);
 	int r = pid;
 
 	if (pid == 0)
 		_exit(0);
 	if (pid > 0) {
-		r = inner_pid(child, ret);
+		r = os_pid_inside(pid);
+		*ret = (uint32_t)r;
 		r = RET_GATHER(r, os_reap(pid, NULL));
 	}
 	return r < 0 ? vz_fail(e, r, "learn the container's last process number") : 0;
@@ -75,7 +51,7 @@ int cr_last_pid(int pidfd, uint32_t *ret, struct vz_error *e)
 
 int cr_set_last_pid(int pidfd, uint32_t last, struct vz_error *e)
 {
-	pid_t pid = fork_beside(pidfd, NULL);
+	pid_t pid = fork_beside(pidfd);
 	int status = 0, r = pid;
 	char text[16];
 

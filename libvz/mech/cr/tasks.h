@@ -27,6 +27,9 @@ int cr_tasks_restore(const char *text, const struct os_pids *pids, const struct 
 /* The calling thread's own to the kernel's defaults. */
 void cr_tasks_defaults(void);
 
+/* systemd.c: managers among restored processes learn the new identities of the others, once they run. */
+void cr_tasks_reload(const struct os_pids *pids);
+
 /*
  * ---- pidns.c ----
  * The number that a new process gets in the pid namespace of pidfd's process, its init, and that the next ones follow.
