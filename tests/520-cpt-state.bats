@@ -27,13 +27,17 @@ setup() {
 # in_netns CMD...: a tool of the node's in the VE's network namespace
 in_netns() { nsenter --net="/proc/$(sed -n 's/^init=//p' "/run/vz/$CT/state")/ns/net" -- "$@" 3>&-; }
 
-# same PHOTOGRAPHER: what it prints is the same before and after
+again() {
+	"$1" >"$BATS_TEST_TMPDIR/after"
+	diff -u "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+# same PHOTOGRAPHER: what it prints is the same before and after, once the managers' reload has come and gone
 same() {
 	"$1" >"$BATS_TEST_TMPDIR/before"
 	assert_num "$(wc -l <"$BATS_TEST_TMPDIR/before")" gt 1 "lines of the photograph"
 	suspend_restore "$CT"
-	"$1" >"$BATS_TEST_TMPDIR/after"
-	diff -u "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+	wait_until 20 again "$1" || again "$1"
 }
 
 network() {
