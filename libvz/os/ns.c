@@ -65,21 +65,30 @@ int os_userns_fd(uid_t ubase, gid_t gbase, uint32_t count)
 	return r < 0 ? r : fd;
 }
 
+int os_ns_own(int nstype)
+{
+	return os_openat(AT_FDCWD,
+			 nstype == CLONE_NEWPID ? "/proc/thread-self/ns/pid_for_children"
+						: "/proc/thread-self/ns/net",
+			 O_RDONLY, 0, 0);
+}
+
+void os_ns_back(int own, int nstype)
+{
+	/* going on in a tenant's namespace would be worse than not going on */
+	if (os_setns(own, nstype) < 0)
+		abort();
+}
+
 int os_socket_in(int netns_fd, int domain, int type, int protocol)
 {
-	_cleanup_close_ int own = -EBADF;
-	int sock, r;
+	_cleanup_close_ int own = os_ns_own(CLONE_NEWNET);
+	int sock, r = own < 0 ? own : os_setns(netns_fd, CLONE_NEWNET);
 
-	own = os_openat(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY, 0, 0);
-	if (own < 0)
-		return own;
-	r = os_setns(netns_fd, CLONE_NEWNET);
 	if (r < 0)
 		return r;
 	sock = socket(domain, type | SOCK_CLOEXEC, protocol);
 	r = sock < 0 ? -errno : sock;
-	/* going on in a tenant's namespace would be worse than not going on */
-	if (os_setns(own, CLONE_NEWNET) < 0)
-		abort();
+	os_ns_back(own, CLONE_NEWNET);
 	return r;
 }

@@ -181,6 +181,12 @@ int os_is_mountpoint(const char *path) _must_check_;
 /* ---- ns.c ---- */
 int os_setns(int fd, int nstype) _must_check_;
 int os_unshare(int flags) _must_check_;
+/*
+ * The calling thread's own namespace, before it goes into another one, and back; where that fails the process ends
+ * there (abort). nstype: CLONE_NEWNET, or CLONE_NEWPID, which is that of its children.
+ */
+int os_ns_own(int nstype) _must_check_;
+void os_ns_back(int own, int nstype);
 /* Descriptor of a user namespace that maps 0..count-1 to base.., made through a short-lived child. */
 int os_userns_fd(uid_t ubase, gid_t gbase, uint32_t count) _must_check_;
 /* Write /proc/PID/{uid_map,gid_map}. */

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 
 #include "os/os.h"
@@ -17,20 +16,15 @@
 /* A fork whose child is in the namespace of pidfd's process, which sees it there. */
 static pid_t fork_beside(int pidfd)
 {
-	_cleanup_close_ int own = -EBADF;
+	_cleanup_close_ int own = os_ns_own(CLONE_NEWPID);
+	int r = own < 0 ? own : os_setns(pidfd, CLONE_NEWPID);
 	pid_t pid;
-	int r;
 
-	own = os_openat(AT_FDCWD, "/proc/thread-self/ns/pid_for_children", O_RDONLY, 0, 0);
-	if (own < 0)
-		return own;
-	r = os_setns(pidfd, CLONE_NEWPID);
 	if (r < 0)
 		return r;
 	pid = os_fork(NULL);
-	/* the next child must not be a tenant's */
-	if (pid != 0 && os_setns(own, CLONE_NEWPID) < 0)
-		abort();
+	if (pid != 0)
+		os_ns_back(own, CLONE_NEWPID);
 	return pid;
 }
 

@@ -317,15 +317,13 @@ static void find_old_tables(struct save *s)
 
 static int look_for_old_tables(struct save *s, int netns_fd)
 {
-	_cleanup_close_ int own = os_openat(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY, 0, 0);
+	_cleanup_close_ int own = os_ns_own(CLONE_NEWNET);
 	int r = own < 0 ? own : os_setns(netns_fd, CLONE_NEWNET);
 
 	if (r < 0)
 		return r;
 	find_old_tables(s);
-	/* going on in a tenant's namespace would be worse than not going on */
-	if (os_setns(own, CLONE_NEWNET) < 0)
-		abort();
+	os_ns_back(own, CLONE_NEWNET);
 	return r;
 }
 

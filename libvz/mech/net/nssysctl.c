@@ -140,7 +140,7 @@ static int read_all(struct settings *s)
 
 static int read_both(int netns_fd, struct settings *fresh, struct settings *own)
 {
-	_cleanup_close_ int back = os_openat(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY, 0, 0);
+	_cleanup_close_ int back = os_ns_own(CLONE_NEWNET);
 	int r = back < 0 ? back : os_unshare(CLONE_NEWNET);
 
 	if (r < 0)
@@ -150,9 +150,7 @@ static int read_both(int netns_fd, struct settings *fresh, struct settings *own)
 		r = os_setns(netns_fd, CLONE_NEWNET);
 	if (r >= 0)
 		r = read_all(own);
-	/* going on in a tenant's namespace would be worse than not going on */
-	if (os_setns(back, CLONE_NEWNET) < 0)
-		abort();
+	os_ns_back(back, CLONE_NEWNET);
 	return r;
 }
 
