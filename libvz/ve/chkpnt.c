@@ -281,8 +281,7 @@ static int not_dumped(struct chkpnt *c, int r, struct vz_error *e)
 	/* sealed, and init is dead: nothing has run since, so the dump is what the container was */
 	if (c->killing && cpt_init_ends(c->op.ve)) {
 		log_warn(c->op.ve->log, "%s; the dump is whole", e ? e->text : "CRIU died");
-		if (e)
-			*e = (struct vz_error){ 0 };
+		vz_error_clear(e);
 		return 0;
 	}
 	if (!beyond_repair(c, r)) {

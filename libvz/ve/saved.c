@@ -36,7 +36,7 @@ static uint64_t log_next(const struct save *s)
 
 static int put_facts(const struct save *s, struct vz_error *e)
 {
-	_cleanup_close_ int init = os_pidfd_open(s->state->init);
+	_cleanup_close_ int init = state_open_init(s->ve, NULL);
 	_cleanup_free_ char *text = NULL;
 	uint32_t last_pid = 0;
 	int r = init < 0 ? vz_fail(e, init, "open the container's first process")
@@ -49,7 +49,6 @@ static int put_facts(const struct save *s, struct vz_error *e)
 		    (unsigned long long)s->state->console_dev,
 		    (unsigned long long)(os_now_ms() - s->state->started_ms), last_pid,
 		    (unsigned long long)log_next(s));
-
 	if (r < 0)
 		return vz_fail(e, r, "save the container's state");
 	return cr_dump_put(s->out, "ve", text, strlen(text), e);

@@ -55,6 +55,24 @@ static void test_without(int fd)
 	(void)unlinkat(fd, "ve.log", 0);
 }
 
+static void test_log(int fd)
+{
+	uint64_t next = 0;
+
+	ok_int(cg_log_next(fd, &next), -ENOENT, "no log");
+	ok(put(fd, "ve.log"), "file");
+	ok_int(cg_log_next(fd, &next), -ENODATA, "nothing in it");
+	ok(os_write_file_at(fd, "ve.log", "6,7,1234,-;one\n4,12,1300,-;two, 99\n continued,5,\n") >=
+		   0,
+	   "two records");
+	ok_int(cg_log_next(fd, &next), 0, "the next one");
+	ok_int((int)next, 13, "follows the last");
+	ok(put(fd, "ve.log") && os_write_file_at(fd, "ve.log", "no number\n") >= 0,
+	   "something else");
+	ok_int(cg_log_next(fd, &next), -ENODATA, "is no record");
+	(void)unlinkat(fd, "ve.log", 0);
+}
+
 static void test_with(int fd)
 {
 	ok(put(fd, "ve.id") && put(fd, "ve.name") && put(fd, "ve.state"), "files");
@@ -69,6 +87,9 @@ static void test_with(int fd)
 	(void)unlinkat(fd, "ve.log", 0);
 	ok_int(cg_started(fd, 23, 0, E), 0, "started");
 	ok_str(got(fd, "ve.state"), "START pidfd=23", "by its pidfd");
+	ok_int(cg_started(fd, 23, UINT64_MAX, E), 0, "restored");
+	ok_str(got(fd, "ve.state"), "START pidfd=23 log=18446744073709551615",
+	       "with the number that its log goes on with");
 	ok(put(fd, "ve.state"), "file");
 	cg_end_init(fd);
 	ok_str(got(fd, "ve.state"), "STOP", "stopped");
@@ -111,6 +132,7 @@ int main(void)
 		return 1;
 	fd = cgfs_opendir(AT_FDCWD, dir);
 	test_without(fd);
+	test_log(fd);
 	test_with(fd);
 	test_names(fd);
 	test_refused(fd);

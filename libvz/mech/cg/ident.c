@@ -70,21 +70,25 @@ int cg_rename(int cgfd, const char *name, struct vz_error *e)
 				      : 0;
 }
 
-int cg_started(int cgfd, int init_pidfd, uint64_t log_first, struct vz_error *e)
+static int write_start(int cgfd, int init_pidfd, const char *log)
 {
 	char text[64];
-	int n, r = -EINVAL;
 
-	n = snprintf(text, sizeof(text), "START pidfd=%d", init_pidfd);
-	if (log_first) {
-		(void)snprintf(text + n, sizeof(text) - (size_t)n, " log=%llu",
-			       (unsigned long long)log_first);
-		r = os_write_file_at(cgfd, "ve.state", text);
-		text[n] = '\0';
-	}
+	(void)snprintf(text, sizeof(text), "START pidfd=%d%s", init_pidfd, log);
+	return os_write_file_at(cgfd, "ve.state", text);
+}
+
+int cg_started(int cgfd, int init_pidfd, uint64_t log_first, struct vz_error *e)
+{
+	char log[32] = "";
+	int r;
+
+	if (log_first)
+		(void)snprintf(log, sizeof(log), " log=%llu", (unsigned long long)log_first);
+	r = write_start(cgfd, init_pidfd, log);
 	/* a kernel that does not know the word begins with 0 */
-	if (r == -EINVAL)
-		r = os_write_file_at(cgfd, "ve.state", text);
+	if (r == -EINVAL && log_first)
+		r = write_start(cgfd, init_pidfd, "");
 	/* -ENXIO: it has no number, see cg_identify() */
 	if (r >= 0 || r == -ENXIO || is_absent(r))
 		return 0;
