@@ -19,6 +19,13 @@
 
 static int sender_sk[2];
 static pid_t sender_pid;
+static bool sender_pidfds; /* Linux 6.5 */
+
+/* What is told with a message. */
+struct sender {
+	struct ucred uc;
+	bool timed, pidfd;
+};
 
 static bool sender_sends(uid_t id)
 {
@@ -44,8 +51,7 @@ static const char *sender_make(void)
 
 	NEED(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sender_sk) == 0);
 	NEED(sender_option(SO_PASSCRED, 1) && sender_option(SO_TIMESTAMP, 1));
-	/* Linux 6.5 */
-	(void)sender_option(SO_PASSPIDFD, 1);
+	sender_pidfds = sender_option(SO_PASSPIDFD, 1);
 	NEED((sender_pid = stay(sender_stays)) > 0);
 	pid = fork();
 	if (pid == 0)
@@ -55,7 +61,7 @@ static const char *sender_make(void)
 }
 
 /* The next message, which stays in the queue. */
-static bool sender_peek(struct ucred *uc, bool *timed)
+static bool sender_peek(struct sender *s)
 {
 	char text[64], control[256];
 	struct iovec iov = { text, sizeof(text) };
@@ -70,16 +76,15 @@ static bool sender_peek(struct ucred *uc, bool *timed)
 	if (recvmsg(sender_sk[0], &mh, MSG_PEEK | MSG_DONTWAIT) != sizeof(SENDER_TEXT) ||
 	    strcmp(text, SENDER_TEXT) != 0)
 		return false;
-	*uc = (struct ucred){ 0 };
-	*timed = false;
+	*s = (struct sender){ 0 };
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c))
 		if (c->cmsg_type == SCM_CREDENTIALS) {
-			memcpy(uc, CMSG_DATA(c), sizeof(*uc));
+			memcpy(&s->uc, CMSG_DATA(c), sizeof(s->uc));
 		} else if (c->cmsg_type == SCM_TIMESTAMP) {
-			*timed = true;
+			s->timed = true;
 		} else {
 			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-			close(fd);
+			s->pidfd = close(fd) == 0;
 		}
 	return true;
 }
@@ -87,18 +92,18 @@ static bool sender_peek(struct ucred *uc, bool *timed)
 static const char *sender_verify(void)
 {
 	static char text[96];
-	struct ucred uc;
-	bool timed;
+	struct sender s;
 
 	NEED(sender_option(SO_PEEK_OFF, 0));
-	NEED(sender_peek(&uc, &timed) && timed);
-	snprintf(text, sizeof(text), "sender %d %u:%u, not %d", uc.pid, uc.uid, uc.gid, sender_pid);
-	if (uc.pid != sender_pid || uc.uid != SENDER_UID || uc.gid != SENDER_UID + 100)
+	NEED(sender_peek(&s) && s.timed && s.pidfd == sender_pidfds);
+	snprintf(text, sizeof(text), "sender %d %u:%u, not %d", s.uc.pid, s.uc.uid, s.uc.gid,
+		 sender_pid);
+	if (s.uc.pid != sender_pid || s.uc.uid != SENDER_UID || s.uc.gid != SENDER_UID + 100)
 		return text;
 	/* the number of one that is gone cannot be had again */
-	NEED(sender_peek(&uc, &timed) && timed);
-	NEED(uc.pid > 0 && uc.uid == SENDER_UID + 1 && uc.gid == SENDER_UID + 101);
-	NEED(!sender_peek(&uc, &timed) && errno == EAGAIN);
+	NEED(sender_peek(&s) && s.timed);
+	NEED(s.uc.pid > 0 && s.uc.uid == SENDER_UID + 1 && s.uc.gid == SENDER_UID + 101);
+	NEED(!sender_peek(&s) && errno == EAGAIN);
 	NEED(sender_option(SO_PEEK_OFF, -1));
 	return NULL;
 }
