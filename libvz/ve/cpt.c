@@ -69,7 +69,7 @@ bool cpt_init_ends(const struct ve *ve)
 {
 	_cleanup_close_ int init = state_open_init(ve, NULL);
 
-	return init < 0 || os_pidfd_wait(init, INIT_ENDS_MS) > 0;
+	return init == -ESRCH || (init >= 0 && os_pidfd_wait(init, INIT_ENDS_MS) > 0);
 }
 
 void cpt_route(const struct ve *ve, bool on)

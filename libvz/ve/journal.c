@@ -199,8 +199,12 @@ int cpt_recover(struct ve *ve, struct vz_error *e)
 		return undo_restore(ve, &j, e);
 	wait_criu(&j);
 	if (!ve_is_running(ve)) {
-		journal_remove(ve);
-		return complete(ve, &j, e);
+		int r = complete(ve, &j, e);
+
+		/* what could not be published is tried again by the next command */
+		if (r >= 0)
+			journal_remove(ve);
+		return r;
 	}
 	if (j.infected && !still_frozen(ve))
 		return give_up(ve, &j, e);

@@ -34,21 +34,29 @@ static uint64_t log_next(const struct save *s)
 	return cg >= 0 && cg_log_next(cg, &next) >= 0 ? next : s->state->log_first;
 }
 
-static int put_facts(const struct save *s, struct vz_error *e)
+/* 0 where nobody can tell: a VE that has taken every number there is can be saved all the same. */
+static uint32_t last_pid(const struct save *s)
 {
 	_cleanup_close_ int init = state_open_init(s->ve, NULL);
-	_cleanup_free_ char *text = NULL;
-	uint32_t last_pid = 0;
-	int r = init < 0 ? vz_fail(e, init, "open the container's first process")
-			 : cr_last_pid(init, &last_pid, e);
+	struct vz_error own = { 0 };
+	uint32_t last = 0;
+	int r = init < 0 ? vz_fail(&own, init, "open the container's first process")
+			 : cr_last_pid(init, &last, &own);
 
 	if (r < 0)
-		return r;
-	r = str_fmt(&text, "console=tty[%llx:%llx]\nuptime_ms=%llu\nlast_pid=%u\nlog_next=%llu\n",
-		    (unsigned long long)s->state->console_rdev,
-		    (unsigned long long)s->state->console_dev,
-		    (unsigned long long)(os_now_ms() - s->state->started_ms), last_pid,
-		    (unsigned long long)log_next(s));
+		log_warn(s->ve->log, "%s", own.text);
+	return r < 0 ? 0 : last;
+}
+
+static int put_facts(const struct save *s, struct vz_error *e)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = str_fmt(&text,
+			"console=tty[%llx:%llx]\nuptime_ms=%llu\nlast_pid=%u\nlog_next=%llu\n",
+			(unsigned long long)s->state->console_rdev,
+			(unsigned long long)s->state->console_dev,
+			(unsigned long long)(os_now_ms() - s->state->started_ms), last_pid(s),
+			(unsigned long long)log_next(s));
 	if (r < 0)
 		return vz_fail(e, r, "save the container's state");
 	return cr_dump_put(s->out, "ve", text, strlen(text), e);
