@@ -335,6 +335,36 @@ dies_at_the_end() { # vzctl's output goes to a file
 	assert_fail "CRIU was never met in time"
 }
 
+# Somebody's directory comes to the dump's place while CRIU works.
+place_is_taken() {
+	timeout 60 vzctl chkpnt "$CT" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	until [ -e "$DUMP.tmp" ] || ! kill -0 $!; do :; done 2>/dev/null
+	mv -T "$DUMP.mine" "$DUMP" || true
+	wait $!
+}
+
+@test "a dump that could not take its place takes it when it can" {
+	local i
+	ve_start "$CT"
+	counter "$CT"
+	for i in 1 2 3 4 5; do
+		mkdir -p "$DUMP.mine"
+		touch "$DUMP.mine/file"
+		if place_is_taken; then
+			resume # it came too late
+			continue
+		fi
+		cat "$BATS_TEST_TMPDIR/said"
+		grep -q "$DUMP is there already" "$BATS_TEST_TMPDIR/said"
+		sleep 1 # the monitor has seen init end
+		rm -r "$DUMP"
+		resume
+		counts "$CT"
+		return 0
+	done
+	assert_fail "the dump always had its place before"
+}
+
 # ---- whole distributions ----
 
 running() { [ "$(vzctl exec "$1" systemctl is-system-running 2>/dev/null 3>&-)" = running ]; }

@@ -181,9 +181,12 @@ static bool after_init(struct start_op *op, int status)
 	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
 		ve_drop_dump(op->ve);
 	/* killed by a checkpoint whose command died before it could tell */
-	if (cpt_recover(op->ve, &e) < 0)
+	if (cpt_recover(op->ve, &e) < 0) {
 		tell_log(op, "completing a checkpoint", &e);
-	vz_error_clear(&e);
+		/* the next command finds the journal and tries again */
+		ve_unlock(op->ve, &lock);
+		return false;
+	}
 	log_info(op->ve->log, again ? "Container reboots" : "Container halted");
 	if (ve_cleanup(op->ve, true, &e) < 0) {
 		tell_log(op, "taking the container down", &e);
