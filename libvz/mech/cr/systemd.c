@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -19,6 +20,7 @@
 #define LIBRARY	    "/libsystemd-core-"
 #define FIRST	    257
 #define MAX_MAPPING (4U << 20)
+#define MAX_STATUS  (64U << 10)
 
 static int read_of(pid_t pid, const char *name, size_t max, char **ret)
 {
@@ -26,6 +28,19 @@ static int read_of(pid_t pid, const char *name, size_t max, char **ret)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	return os_read_file_at(AT_FDCWD, path, max, ret, NULL);
+}
+
+/* One that has not come so far as to take its signals from a descriptor would die of it, and remembers nothing yet. */
+static bool waits_for_signals(pid_t pid)
+{
+	static const char key[] = "\nSigBlk:\t";
+	_cleanup_free_ char *status = NULL;
+	const char *at;
+
+	if (read_of(pid, "status", MAX_STATUS, &status) < 0)
+		return false;
+	at = strstr(status, key);
+	return at && strtoull(at + sizeof(key) - 1, NULL, 16) & (1ULL << (SIGHUP - 1));
 }
 
 /* What a tenant calls itself decides on a signal to itself only. */
@@ -36,7 +51,7 @@ static bool remembers(pid_t pid)
 	uint32_t version;
 
 	if (read_of(pid, "comm", 64, &comm) < 0 || strcmp(comm, "systemd\n") != 0 ||
-	    read_of(pid, "maps", MAX_MAPPING, &maps) < 0)
+	    !waits_for_signals(pid) || read_of(pid, "maps", MAX_MAPPING, &maps) < 0)
 		return false;
 	at = strstr(maps, LIBRARY);
 	if (!at)
