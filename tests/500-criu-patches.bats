@@ -177,6 +177,11 @@ tamper() {
 	twice
 }
 
+@test "criu: open files on a mount that is in no namespace any more, but on another mount too" {
+	begin gone
+	twice
+}
+
 @test "criu: messages that wait in a socket, whose reader is told when they were sent and by whom" {
 	begin sender
 	twice

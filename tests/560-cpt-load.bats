@@ -71,6 +71,17 @@ rounds() {
 	rounds "$ROUNDS" true
 }
 
+# An upgrade of systemd does so: what a session has of logind is on a mount that ended with its namespace.
+@test "load: away and back with a session that is older than logind" {
+	clients_start "$CT" "$(ve_ip 8)"
+	vz exec "$CT" 'systemctl restart systemd-logind'
+	vz chkpnt "$CT" --check
+	suspend_restore "$CT"
+	clients_go_on
+	clients_end
+	nothing_failed
+}
+
 saving() { vzctl exec2 "$CT" 'redis-cli info persistence' 3>&- | grep -q "^rdb_bgsave_in_progress:$1"; }
 
 # A process that has a file open which only its own user can reach, and a child that shares its parent's epoll but not

@@ -8,6 +8,7 @@
  * It has no descriptor, mount or session of the outside, so that nothing but the case itself is in CRIU's way.
  */
 #include "criu_mini_epoll.h"
+#include "criu_mini_gone.h"
 #include "criu_mini_half.h"
 #include "criu_mini_keys.h"
 #include "criu_mini_sender.h"
@@ -579,6 +580,7 @@ static const struct mini minis[] = {
 	{ "psi", psi_make, psi_verify, 0 },
 	{ "epoll", epoll_make, epoll_verify, 0 },
 	{ "sender", sender_make, sender_verify, 0 },
+	{ "gone", gone_make, gone_verify, 0 },
 	{ "user", user_make, user_verify, 0 },
 	{ "xattr", xattr_make, xattr_verify, 0 },
 	{ "tmpfs", tmpfs_make, tmpfs_verify, 0 },

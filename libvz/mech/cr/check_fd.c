@@ -132,6 +132,8 @@ static int look_unmounted(struct look *l)
 		return check_add(l->c, ROW_MQUEUE, l->p, l->link);
 	if (S_ISDIR(l->stx.stx_mode))
 		return check_add(l->c, ROW_LOST_MOUNT, l->p, NULL);
+	if (l->c->t->patched && check_other_mount(l->c, l->dir, l->name, &l->stx))
+		return 0;
 	return check_add(l->c, ROW_LOST_FILE, l->p, l->link);
 }
 

@@ -21,6 +21,7 @@
 #include <net/if.h>
 #include <netinet/tcp.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MOUNTS_MAX (8U << 20)
 
@@ -132,6 +133,62 @@ bool check_has_mount(struct check *c, pid_t pid, uint64_t id)
 	if (known_mount(c, id))
 		return true;
 	return read_mounts(c, pid, NULL, false) < 0 || known_mount(c, id);
+}
+
+/* The file of a handle, if it has a name on the mount at AT that leads to it. */
+static bool on_mount(int root, const char *at, struct file_handle *h, const struct statx *s)
+{
+	_cleanup_close_ int mnt = os_openat(root, at, O_RDONLY | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
+	_cleanup_close_ int found = -EBADF, fd = -EBADF;
+	char name[32], path[PATH_MAX];
+	struct statx got;
+	ssize_t n;
+
+	if (mnt >= 0)
+		found = open_by_handle_at(mnt, h, O_PATH | O_CLOEXEC);
+	if (found < 0)
+		return false;
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
+	n = readlink(name, path, sizeof(path) - 1);
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	fd = os_openat(root, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_IN_ROOT);
+	return fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_INO, &got) == 0 &&
+	       got.stx_ino == s->stx_ino && got.stx_dev_major == s->stx_dev_major &&
+	       got.stx_dev_minor == s->stx_dev_minor;
+}
+
+/* vz-criu has the same rule: criu-patches/files/take-a-file-s-other-mount-... */
+bool check_other_mount(const struct check *c, int dir, const char *name, const struct statx *s)
+{
+	union {
+		struct file_handle h;
+		char space[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} u = { .h.handle_bytes = MAX_HANDLE_SZ };
+	_cleanup_close_ int root = -EBADF;
+	_cleanup_free_ char *text = NULL;
+	char path[64];
+	int id;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", c->t->init);
+	root = os_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, 0);
+	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", c->t->init);
+	if (root < 0 || name_to_handle_at(dir, name, &u.h, &id, AT_SYMLINK_FOLLOW) < 0 ||
+	    os_read_file_at(AT_FDCWD, path, MOUNTS_MAX, &text, NULL) < 0)
+		return false;
+	for (char *line = text, *next; line && *line; line = next) {
+		struct mount_line m;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (parse_mount(line, &m) &&
+		    m.dev == ((uint64_t)s->stx_dev_major << 32 | s->stx_dev_minor) &&
+		    on_mount(root, m.at, &u.h, s))
+			return true;
+	}
+	return false;
 }
 
 /* ---- network ---- */
