@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -21,6 +20,9 @@
 #define FIRST	    257
 #define MAX_MAPPING (4U << 20)
 #define MAX_STATUS  (64U << 10)
+#define MASK_DIGITS 16
+#define HEX	    "0123456789abcdef"
+#define ODD	    "13579bdf"
 
 static int read_of(pid_t pid, const char *name, size_t max, char **ret)
 {
@@ -40,7 +42,9 @@ static bool waits_for_signals(pid_t pid)
 	if (read_of(pid, "status", MAX_STATUS, &status) < 0)
 		return false;
 	at = strstr(status, key);
-	return at && strtoull(at + sizeof(key) - 1, NULL, 16) & (1ULL << (SIGHUP - 1));
+	at = at ? at + strlen(key) : "";
+	/* SIGHUP is the lowest bit */
+	return strspn(at, HEX) == MASK_DIGITS && strchr(ODD, at[MASK_DIGITS - 1]);
 }
 
 /* What a tenant calls itself decides on a signal to itself only. */
