@@ -252,6 +252,10 @@ static _Noreturn void monitor(struct start_op *op, int lock_fd)
 	if (r < 0)
 		_exit(1);
 	op->slow_fd = safe_close(op->slow_fd);
+	/* what stays is removed by the next dump, restore or destroy */
+	if (op->slow_dir)
+		IGNORE(os_rm_rf_at(AT_FDCWD, op->slow_dir));
+	free(op->slow_dir);
 	while (after_init(op, watch(op)))
 		;
 	_exit(0);

@@ -27,7 +27,8 @@ struct start_op {
 	struct spawn spawn;
 	int net_index; /* that venet0 shall have; 0: whichever */
 	int cg, cg_ve;
-	int slow_fd; /* to close when nobody waits, see net_release() */
+	int slow_fd;	/* to close when nobody waits, see net_release() */
+	char *slow_dir; /* to remove then, see cr_dump_retire() */
 };
 
 void start_op_init(struct start_op *op, struct ve *ve, unsigned int flags);

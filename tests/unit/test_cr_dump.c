@@ -487,6 +487,7 @@ static void check_places(void)
 	struct cr_dump_want w = want();
 	struct vz_error e = { 0 };
 	struct cr_dump_out d;
+	char *gone = NULL;
 
 	fresh(9999);
 	ok_int(make(&i, 5000, &e), 0, "a second dump takes the first one's place");
@@ -498,7 +499,13 @@ static void check_places(void)
 	ok_int(reopen(&w, &e), 0, "the second is still there");
 	ok_int(cr_dump_discard(path, &e), 0, "the third is dropped");
 	ok(access(in("../Dump.101.tmp"), F_OK) < 0, "without a trace");
-	ok_int(cr_dump_remove(path, false, &e), 0, "the second is removed");
+	ok_int(cr_dump_retire(path, &gone, &e), 0, "the second is moved out of the way");
+	ok(access(path, F_OK) < 0 && gone && access(gone, F_OK) == 0, "and waits to be removed");
+	ok_int(cr_dump_discard(path, &e), 0, "which the next one does");
+	ok(gone && access(gone, F_OK) < 0, "where nobody did");
+	free(gone);
+	ok_int(make(&i, 5000, &e), 0, "one more");
+	ok_int(cr_dump_remove(path, false, &e), 0, "is removed at once");
 	ok_int(cr_dump_remove(path, false, &e), 0, "which may be done twice");
 	ok(access(path, F_OK) < 0, "it is gone");
 	MUST(mkdir(path, 0700));

@@ -20,6 +20,12 @@ static int tmp_of(const char *path, char **ret)
 	return str_fmt(ret, "%s.tmp", path);
 }
 
+/* What was moved out of the way to be removed; nobody else names a directory so. */
+static int gone_of(const char *path, char **ret)
+{
+	return str_fmt(ret, "%s.vz-removed", path);
+}
+
 static int rename_at(const char *from, const char *to, unsigned int how)
 {
 	return RET_NERRNO(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, how));
@@ -70,21 +76,27 @@ static int not_ours(struct vz_error *e, int r, const char *path)
 
 int cr_dump_discard(const char *path, struct vz_error *e)
 {
-	_cleanup_free_ char *tmp = NULL;
+	_cleanup_free_ char *tmp = NULL, *gone = NULL;
 	int r = tmp_of(path, &tmp);
 
+	if (r >= 0)
+		r = gone_of(path, &gone);
 	if (r < 0)
 		return vz_fail(e, r, "remove %s.tmp", path);
 	r = look(tmp, true);
 	if (r < 0)
 		return not_ours(e, r, tmp);
 	r = os_rm_rf_at(AT_FDCWD, tmp);
-	return r < 0 ? vz_fail(e, r, "remove the unfinished dump %s", tmp) : 0;
+	if (r < 0)
+		return vz_fail(e, r, "remove the unfinished dump %s", tmp);
+	/* by a killed monitor */
+	r = os_rm_rf_at(AT_FDCWD, gone);
+	return r < 0 ? vz_fail(e, r, "remove the former dump %s", gone) : 0;
 }
 
-int cr_dump_remove(const char *path, bool whatever, struct vz_error *e)
+static int retire(const char *path, bool whatever, char **ret, struct vz_error *e)
 {
-	_cleanup_free_ char *tmp = NULL;
+	_cleanup_free_ char *gone = NULL;
 	int r = look(path, false);
 
 	if (r < 0 && !(whatever && r == -EEXIST))
@@ -92,12 +104,29 @@ int cr_dump_remove(const char *path, bool whatever, struct vz_error *e)
 	r = cr_dump_discard(path, e);
 	if (r < 0)
 		return r;
-	r = tmp_of(path, &tmp);
-	/* first out of the way: half a dump must not be found in a dump's place */
-	if (r >= 0 && rename(path, tmp) < 0 && errno != ENOENT)
+	r = gone_of(path, &gone);
+	if (r >= 0 && rename(path, gone) < 0 && errno != ENOENT)
 		r = -errno;
-	if (r >= 0)
-		r = os_rm_rf_at(AT_FDCWD, tmp);
+	if (r < 0)
+		return vz_fail(e, r, "remove the dump %s", path);
+	*ret = TAKE_PTR(gone);
+	return 0;
+}
+
+int cr_dump_retire(const char *path, char **ret, struct vz_error *e)
+{
+	return retire(path, false, ret, e);
+}
+
+int cr_dump_remove(const char *path, bool whatever, struct vz_error *e)
+{
+	_cleanup_free_ char *gone = NULL;
+	/* first out of the way: half a dump must not be found in a dump's place */
+	int r = retire(path, whatever, &gone, e);
+
+	if (r < 0)
+		return r;
+	r = os_rm_rf_at(AT_FDCWD, gone);
 	return r < 0 ? vz_fail(e, r, "remove the dump %s", path) : 0;
 }
 

@@ -72,10 +72,12 @@ void cr_dump_out_done(struct cr_dump_out *d);
 bool cr_dump_is_sealed(const char *path);
 /* path.tmp becomes path; an older dump there goes. */
 int cr_dump_publish(const char *path, struct vz_error *e) _must_check_;
-/* Remove path.tmp; absent is fine. */
+/* Remove path.tmp, and what was retired and is there still; absent is fine. */
 int cr_dump_discard(const char *path, struct vz_error *e) _must_check_;
 /* Remove the dump path, and path.tmp; absent is fine. What is no dump: -EEXIST, unless whatever is there may go. */
 int cr_dump_remove(const char *path, bool whatever, struct vz_error *e) _must_check_;
+/* The same, but *ret, which is the caller's to free, names a directory that is yet to be removed: nobody has to wait. */
+int cr_dump_retire(const char *path, char **ret, struct vz_error *e) _must_check_;
 
 /* ---- reading one ---- */
 
