@@ -268,6 +268,24 @@ restore_stages() { sed -n '/^static const struct stage table/,/^};/s/^\t{ "\([a-
 	done
 }
 
+# The older one cannot be removed, as if the power had failed over it.
+@test "chkpnt killed when a newer dump has taken an older one's place: the newer counts" {
+	local n
+	ve_start "$CT"
+	counter "$CT"
+	for n in --suspend "--dump --dumpfile $DUMP" --resume; do
+		# shellcheck disable=SC2086 # words
+		vz chkpnt "$CT" $n
+	done
+	mount --bind "$DUMP/img" "$DUMP/img"
+	sleep 0.3
+	n=$(count "$CT")
+	killed chkpnt:cleanup chkpnt "$CT"
+	wait_until 20 brought_back
+	umount "$DUMP.vz-removed/img"
+	assert_num "$(count "$CT")" ge "$n" "what the counter says"
+}
+
 @test "restore killed anywhere: the dump serves again, or the VE runs and it is gone" {
 	ve_start "$CT"
 	counter "$CT"

@@ -219,6 +219,27 @@ static void detach(void)
 	(void)prctl(PR_SET_NAME, "vz-monitor", 0, 0, 0);
 }
 
+/*
+ * The console and init have no time to wait for a disk. A grandchild does, which init of the host reaps; what it
+ * leaves behind, killed, is removed by the next dump, restore or destroy of the same place.
+ */
+static void remove_aside(const char *dir)
+{
+	const int keep[] = { 0, 1, 2 };
+	pid_t pid = fork();
+
+	if (pid > 0)
+		IGNORE(os_reap(pid, NULL));
+	if (pid != 0)
+		return;
+	if (fork() == 0) {
+		(void)prctl(PR_SET_NAME, "vz-remove", 0, 0, 0);
+		IGNORE(os_close_except(keep, ARRAY_SIZE(keep)));
+		IGNORE(os_rm_rf_at(AT_FDCWD, dir));
+	}
+	_exit(0);
+}
+
 static _Noreturn void monitor(struct start_op *op, int lock_fd)
 {
 	struct logger log = { .fn = front_log,
@@ -252,9 +273,8 @@ static _Noreturn void monitor(struct start_op *op, int lock_fd)
 	if (r < 0)
 		_exit(1);
 	op->slow_fd = safe_close(op->slow_fd);
-	/* what stays is removed by the next dump, restore or destroy */
 	if (op->slow_dir)
-		IGNORE(os_rm_rf_at(AT_FDCWD, op->slow_dir));
+		remove_aside(op->slow_dir);
 	free(op->slow_dir);
 	while (after_init(op, watch(op)))
 		;

@@ -184,6 +184,7 @@ static int let_go(struct restore *rs, struct vz_error *e)
 	cpt_phase(&rs->op, "release");
 	fault_point("restore", "released");
 	/* it runs: what the dump says is not so any more */
+	cr_dump_close(&rs->dump);
 	if (cr_dump_retire(rs->op.path, &op->slow_dir, &own) < 0)
 		log_warn(op->ve->log, "%s", own.text);
 	journal_remove(op->ve);

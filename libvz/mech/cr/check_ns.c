@@ -135,17 +135,35 @@ bool check_has_mount(struct check *c, pid_t pid, uint64_t id)
 	return read_mounts(c, pid, NULL, false) < 0 || known_mount(c, id);
 }
 
-/* The file of a handle, if it has a name on the mount at AT that leads to it. */
+static bool is_that(int fd, const struct statx *s, bool inode)
+{
+	struct statx got;
+
+	return fd >= 0 && statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &got) == 0 &&
+	       got.stx_dev_major == s->stx_dev_major && got.stx_dev_minor == s->stx_dev_minor &&
+	       (!inode || got.stx_ino == s->stx_ino);
+}
+
+/* What the kernel has in its memory: a path of the container's may lead to a FUSE server that never answers. */
+static int open_known(int root, const char *path, int flags)
+{
+	return os_openat(root, path, O_PATH | flags, 0, RESOLVE_IN_ROOT | RESOLVE_CACHED);
+}
+
+/* Whether the file has a name on the mount at AT that leads to it. */
 static bool on_mount(int root, const char *at, struct file_handle *h, const struct statx *s)
 {
-	_cleanup_close_ int mnt = os_openat(root, at, O_RDONLY | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
-	_cleanup_close_ int found = -EBADF, fd = -EBADF;
+	_cleanup_close_ int mnt = open_known(root, at, O_DIRECTORY);
+	_cleanup_close_ int dir = -EBADF, found = -EBADF, fd = -EBADF;
 	char name[32], path[PATH_MAX];
-	struct statx got;
 	ssize_t n;
 
-	if (mnt >= 0)
-		found = open_by_handle_at(mnt, h, O_PATH | O_CLOEXEC);
+	if (!is_that(mnt, s, false))
+		return false;
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", mnt);
+	dir = os_openat(AT_FDCWD, name, O_RDONLY | O_DIRECTORY, 0, 0);
+	if (dir >= 0)
+		found = open_by_handle_at(dir, h, O_PATH | O_CLOEXEC);
 	if (found < 0)
 		return false;
 	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
@@ -153,14 +171,15 @@ static bool on_mount(int root, const char *at, struct file_handle *h, const stru
 	if (n <= 0)
 		return false;
 	path[n] = '\0';
-	fd = os_openat(root, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_IN_ROOT);
-	return fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_INO, &got) == 0 &&
-	       got.stx_ino == s->stx_ino && got.stx_dev_major == s->stx_dev_major &&
-	       got.stx_dev_minor == s->stx_dev_minor;
+	fd = open_known(root, path, O_NOFOLLOW);
+	return is_that(fd, s, true);
 }
 
-/* vz-criu has the same rule: criu-patches/files/take-a-file-s-other-mount-... */
-bool check_other_mount(const struct check *c, int dir, const char *name, const struct statx *s)
+/*
+ * vz-criu has the same rule: criu-patches/files/take-a-file-s-other-mount-... It looks at every file system, we only
+ * where nobody else can make us wait.
+ */
+bool check_other_mount(struct check *c, int dir, const char *name, const struct statx *s)
 {
 	union {
 		struct file_handle h;
@@ -174,8 +193,7 @@ bool check_other_mount(const struct check *c, int dir, const char *name, const s
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", c->t->init);
 	root = os_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, 0);
 	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", c->t->init);
-	if (root < 0 || name_to_handle_at(dir, name, &u.h, &id, AT_SYMLINK_FOLLOW) < 0 ||
-	    os_read_file_at(AT_FDCWD, path, MOUNTS_MAX, &text, NULL) < 0)
+	if (root < 0 || os_read_file_at(AT_FDCWD, path, MOUNTS_MAX, &text, NULL) < 0)
 		return false;
 	for (char *line = text, *next; line && *line; line = next) {
 		struct mount_line m;
@@ -183,9 +201,14 @@ bool check_other_mount(const struct check *c, int dir, const char *name, const s
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (parse_mount(line, &m) &&
-		    m.dev == ((uint64_t)s->stx_dev_major << 32 | s->stx_dev_minor) &&
-		    on_mount(root, m.at, &u.h, s))
+		if (!check_spend(c))
+			return false;
+		if (!parse_mount(line, &m) || strcmp(m.type, "tmpfs") != 0 ||
+		    m.dev != ((uint64_t)s->stx_dev_major << 32 | s->stx_dev_minor))
+			continue;
+		if (name_to_handle_at(dir, name, &u.h, &id, AT_SYMLINK_FOLLOW) < 0)
+			return false;
+		if (on_mount(root, m.at, &u.h, s))
 			return true;
 	}
 	return false;

@@ -137,8 +137,8 @@ int check_keys(struct check *c) _must_check_;
 /* check_ns.c: mounts of all mount namespaces; links and queues of all network namespaces. */
 int check_mounts(struct check *c) _must_check_;
 bool check_has_mount(struct check *c, pid_t pid, uint64_t id);
-/* Whether a mount of the container's own namespace has the file behind the link NAME in DIR. */
-bool check_other_mount(const struct check *c, int dir, const char *name, const struct statx *s);
+/* Whether a tmpfs mounted in the container's own namespace has the file behind the link NAME in DIR. */
+bool check_other_mount(struct check *c, int dir, const char *name, const struct statx *s);
 int check_networks(struct check *c) _must_check_;
 
 #endif

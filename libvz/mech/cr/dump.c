@@ -4,7 +4,6 @@
 
 #include <linux/magic.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -26,9 +25,9 @@ static int gone_of(const char *path, char **ret)
 	return str_fmt(ret, "%s.vz-removed", path);
 }
 
-static int rename_at(const char *from, const char *to, unsigned int how)
+static int rename_at(const char *from, const char *to)
 {
-	return RET_NERRNO(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, how));
+	return RET_NERRNO(rename(from, to));
 }
 
 static bool has(const char *dir, const char *name)
@@ -83,15 +82,25 @@ int cr_dump_discard(const char *path, struct vz_error *e)
 		r = gone_of(path, &gone);
 	if (r < 0)
 		return vz_fail(e, r, "remove %s.tmp", path);
+	IGNORE(os_rm_rf_at(AT_FDCWD, gone)); /* of a killed monitor; it is in nobody's way */
 	r = look(tmp, true);
 	if (r < 0)
 		return not_ours(e, r, tmp);
 	r = os_rm_rf_at(AT_FDCWD, tmp);
-	if (r < 0)
-		return vz_fail(e, r, "remove the unfinished dump %s", tmp);
-	/* by a killed monitor */
-	r = os_rm_rf_at(AT_FDCWD, gone);
-	return r < 0 ? vz_fail(e, r, "remove the former dump %s", gone) : 0;
+	return r < 0 ? vz_fail(e, r, "remove the unfinished dump %s", tmp) : 0;
+}
+
+/* Half a dump must not be found in a dump's place: first it goes away as a whole. */
+static int move_away(const char *path, const char *gone)
+{
+	int r = rename_at(path, gone);
+
+	if (r == -ENOTEMPTY || r == -EEXIST) {
+		r = os_rm_rf_at(AT_FDCWD, gone);
+		if (r >= 0)
+			r = rename_at(path, gone);
+	}
+	return r == -ENOENT ? 0 : r;
 }
 
 static int retire(const char *path, bool whatever, char **ret, struct vz_error *e)
@@ -101,12 +110,9 @@ static int retire(const char *path, bool whatever, char **ret, struct vz_error *
 
 	if (r < 0 && !(whatever && r == -EEXIST))
 		return not_ours(e, r, path);
-	r = cr_dump_discard(path, e);
-	if (r < 0)
-		return r;
 	r = gone_of(path, &gone);
-	if (r >= 0 && rename(path, gone) < 0 && errno != ENOENT)
-		r = -errno;
+	if (r >= 0)
+		r = move_away(path, gone);
 	if (r < 0)
 		return vz_fail(e, r, "remove the dump %s", path);
 	*ret = TAKE_PTR(gone);
@@ -121,13 +127,13 @@ int cr_dump_retire(const char *path, char **ret, struct vz_error *e)
 int cr_dump_remove(const char *path, bool whatever, struct vz_error *e)
 {
 	_cleanup_free_ char *gone = NULL;
-	/* first out of the way: half a dump must not be found in a dump's place */
 	int r = retire(path, whatever, &gone, e);
 
 	if (r < 0)
 		return r;
 	r = os_rm_rf_at(AT_FDCWD, gone);
-	return r < 0 ? vz_fail(e, r, "remove the dump %s", path) : 0;
+	return r < 0 ? vz_fail(e, r, "remove the dump %s, now %s", path, gone)
+		     : cr_dump_discard(path, e);
 }
 
 static int make_parent(const char *path, struct vz_error *e)
@@ -345,19 +351,24 @@ bool cr_dump_is_sealed(const char *path)
 
 int cr_dump_publish(const char *path, struct vz_error *e)
 {
-	_cleanup_free_ char *tmp = NULL;
+	_cleanup_free_ char *tmp = NULL, *gone = NULL;
 	int r = tmp_of(path, &tmp), there;
 
+	if (r >= 0)
+		r = gone_of(path, &gone);
 	if (r < 0)
 		return vz_fail(e, r, "rename %s.tmp", path);
 	there = look(path, false);
 	if (there < 0)
 		return not_ours(e, there, path);
-	r = rename_at(tmp, path, there ? RENAME_EXCHANGE : 0);
+	/* never exchanged: killed afterwards, whoever comes next would take the older one for the one to publish */
+	r = move_away(path, gone);
+	if (r >= 0)
+		r = rename_at(tmp, path);
 	if (r >= 0)
 		r = os_fsync_dir(path);
 	if (r < 0)
 		return vz_fail(e, r, "rename %s to %s", tmp, path);
-	IGNORE(os_rm_rf_at(AT_FDCWD, tmp)); /* the older one; the next begin tries again */
+	IGNORE(os_rm_rf_at(AT_FDCWD, gone)); /* the older one; the next begin tries again */
 	return 0;
 }

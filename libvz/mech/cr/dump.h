@@ -70,7 +70,7 @@ void cr_dump_out_done(struct cr_dump_out *d);
 
 /* Is there a partial dump of path that was sealed, but not published? */
 bool cr_dump_is_sealed(const char *path);
-/* path.tmp becomes path; an older dump there goes. */
+/* path.tmp becomes path; an older dump there goes. Killed in between, path.tmp is the one to publish, or is no more. */
 int cr_dump_publish(const char *path, struct vz_error *e) _must_check_;
 /* Remove path.tmp, and what was retired and is there still; absent is fine. */
 int cr_dump_discard(const char *path, struct vz_error *e) _must_check_;
