@@ -263,17 +263,53 @@ static const char *autofs(void)
 	return NULL;
 }
 
-static const char *fuse(void)
+/* Served by nobody: we have it open, but never answer. */
+static const char *mount_fuse(const char *at)
 {
-	char opts[96], *at;
+	char opts[96];
 	int fd;
 
-	STEP(playground(&at));
 	NEED((fd = open("/dev/fuse", O_RDWR)) >= 0);
-	CHECK(mkdir("f", 0755) == 0);
 	snprintf(opts, sizeof(opts), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
-	NEED(mount("cpt", "f", "fuse", 0, opts) == 0);
+	NEED(mount("cpt", at, "fuse", 0, opts) == 0);
 	return NULL;
+}
+
+static const char *fuse(void)
+{
+	char *at;
+
+	STEP(playground(&at));
+	CHECK(mkdir("f", 0755) == 0);
+	return mount_fuse("f");
+}
+
+/*
+ * A file on a mount that ended with its namespace, and the way to where its file system is mounted still leads through
+ * a FUSE mount. In the namespace of init.
+ */
+static const char *fuse_over(void)
+{
+	char path[600], *at = file("over");
+	int p[2], fd;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/y", at);
+	CHECK(mkdir(at, 0755) == 0 && mkdir(path, 0755) == 0 && pipe(p) == 0);
+	NEED(mount("cpt", path, "tmpfs", 0, NULL) == 0);
+	snprintf(path, sizeof(path), "%s/y/f", at);
+	CHECK((fd = open(path, O_RDWR | O_CREAT, 0600)) >= 0 && close(fd) == 0);
+	pid = fork();
+	if (pid == 0) {
+		if (unshare(CLONE_NEWNS) == 0)
+			(void)!write(p[1], "", 1);
+		pause();
+	}
+	NEED(pid > 0 && read(p[0], path, 1) == 1);
+	snprintf(path, sizeof(path), "/proc/%d/root%s/y/f", pid, at);
+	NEED(open(path, O_RDONLY) >= 0);
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+	return mount_fuse(at);
 }
 
 /* A file of a server that never answers: who asks for its state waits for ever. */
@@ -404,6 +440,7 @@ static const struct feature features[] = {
 	{ "foreign-file", unmounted, NULL },
 	{ "uts-namespace", ns_uts, NULL },
 	{ "fuse-open", fuse_open, NULL },
+	{ "fuse-over", fuse_over, NULL },
 	{ NULL, NULL, NULL },
 };
 
