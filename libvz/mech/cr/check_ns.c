@@ -20,6 +20,7 @@
 #include <linux/unix_diag.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -144,26 +145,78 @@ static bool is_that(int fd, const struct statx *s, bool inode)
 	       (!inode || got.stx_ino == s->stx_ino);
 }
 
-/* What the kernel has in its memory: a path of the container's may lead to a FUSE server that never answers. */
-static int open_known(int root, const char *path, int flags)
+/* The mounts of the container's own namespace, as far as it may know. */
+struct table {
+	struct mount_line *v;
+	size_t n;
+	int root; /* its root directory */
+};
+
+static bool read_table(struct check *c, char *text, struct table *t)
 {
-	return os_openat(root, path, O_PATH | flags, 0, RESOLVE_IN_ROOT | RESOLVE_CACHED);
+	for (char *line = text, *next; line && *line; line = next) {
+		struct mount_line m, *v;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (!check_spend(c))
+			return false;
+		if (!parse_mount(line, &m))
+			continue;
+		v = reallocarray(t->v, t->n + 1, sizeof(*v));
+		if (!v)
+			return false;
+		t->v = v;
+		t->v[t->n++] = m;
+	}
+	return true;
+}
+
+static bool leads_over(const char *path, const char *at)
+{
+	size_t n = strcmp(at, "/") == 0 ? 0 : strlen(at);
+
+	return strncmp(path, at, n) == 0 && (path[n] == '/' || path[n] == '\0');
+}
+
+/*
+ * Whoever walks along a path of the container's may wait for its FUSE server, for ever. In a user namespace the kernel
+ * keeps us out of those; in a container without one we keep away from all mounts but what cannot have a server.
+ */
+static bool is_safe(struct check *c, const struct table *t, const char *path)
+{
+	/* not as mountinfo writes it */
+	if (path[0] != '/' || strpbrk(path, " \t\n\\#"))
+		return false;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct mount_line *m = &t->v[i];
+
+		if (!check_spend(c))
+			return false;
+		if (m->dev == c->root_dev && strcmp(m->type, "overlay") == 0)
+			continue; /* the root, which we have made */
+		if (leads_over(path, m->at) && cr_row_of(cr_filesystems, cr_filesystems_len,
+							 m->type, ROW_MNT_OTHER) != ROW_COUNT)
+			return false;
+	}
+	return true;
 }
 
 /* Whether the file has a name on the mount at AT that leads to it. */
-static bool on_mount(int root, const char *at, struct file_handle *h, const struct statx *s)
+static bool on_mount(struct check *c, const struct table *t, const char *at, struct file_handle *h,
+		     const struct statx *s)
 {
-	_cleanup_close_ int mnt = open_known(root, at, O_DIRECTORY);
 	_cleanup_close_ int dir = -EBADF, found = -EBADF, fd = -EBADF;
 	char name[32], path[PATH_MAX];
 	ssize_t n;
 
-	if (!is_that(mnt, s, false))
+	if (!is_safe(c, t, at))
 		return false;
-	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", mnt);
-	dir = os_openat(AT_FDCWD, name, O_RDONLY | O_DIRECTORY, 0, 0);
-	if (dir >= 0)
-		found = open_by_handle_at(dir, h, O_PATH | O_CLOEXEC);
+	dir = os_openat(t->root, at, O_RDONLY | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
+	if (!is_that(dir, s, false))
+		return false;
+	found = open_by_handle_at(dir, h, O_PATH | O_CLOEXEC);
 	if (found < 0)
 		return false;
 	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", found);
@@ -171,14 +224,13 @@ static bool on_mount(int root, const char *at, struct file_handle *h, const stru
 	if (n <= 0)
 		return false;
 	path[n] = '\0';
-	fd = open_known(root, path, O_NOFOLLOW);
+	if (!is_safe(c, t, path))
+		return false;
+	fd = os_openat(t->root, path, O_PATH | O_NOFOLLOW, 0, RESOLVE_IN_ROOT);
 	return is_that(fd, s, true);
 }
 
-/*
- * vz-criu has the same rule: criu-patches/files/take-a-file-s-other-mount-... It looks at every file system, we only
- * where nobody else can make us wait.
- */
+/* vz-criu has the same rule, for every file system: criu-patches/files/take-a-file-s-other-mount-... */
 bool check_other_mount(struct check *c, int dir, const char *name, const struct statx *s)
 {
 	union {
@@ -187,31 +239,25 @@ bool check_other_mount(struct check *c, int dir, const char *name, const struct 
 	} u = { .h.handle_bytes = MAX_HANDLE_SZ };
 	_cleanup_close_ int root = -EBADF;
 	_cleanup_free_ char *text = NULL;
+	struct table t = { .root = -EBADF };
+	bool there = false;
 	char path[64];
 	int id;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", c->t->init);
-	root = os_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, 0);
+	root = t.root = os_openat(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, 0);
 	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", c->t->init);
 	if (root < 0 || os_read_file_at(AT_FDCWD, path, MOUNTS_MAX, &text, NULL) < 0)
 		return false;
-	for (char *line = text, *next; line && *line; line = next) {
-		struct mount_line m;
-
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		if (!check_spend(c))
-			return false;
-		if (!parse_mount(line, &m) || strcmp(m.type, "tmpfs") != 0 ||
-		    m.dev != ((uint64_t)s->stx_dev_major << 32 | s->stx_dev_minor))
-			continue;
-		if (name_to_handle_at(dir, name, &u.h, &id, AT_SYMLINK_FOLLOW) < 0)
-			return false;
-		if (on_mount(root, m.at, &u.h, s))
-			return true;
-	}
-	return false;
+	if (read_table(c, text, &t))
+		for (size_t i = 0; i < t.n && !there; i++)
+			there = strcmp(t.v[i].type, "tmpfs") == 0 &&
+				t.v[i].dev ==
+					((uint64_t)s->stx_dev_major << 32 | s->stx_dev_minor) &&
+				name_to_handle_at(dir, name, &u.h, &id, AT_SYMLINK_FOLLOW) == 0 &&
+				on_mount(c, &t, t.v[i].at, &u.h, s);
+	free(t.v);
+	return there;
 }
 
 /* ---- network ---- */
