@@ -31,7 +31,7 @@ static int trash_path(const struct ve *ve, char **ret_dir, char **ret)
 	return r;
 }
 
-/* Delete all trash of this directory in a process of its own; big trees take their time. */
+/* Delete all trash of this directory. */
 static void sweep(const char *dir)
 {
 	_cleanup_closedir_ DIR *d = opendir(dir);
@@ -42,7 +42,7 @@ static void sweep(const char *dir)
 			IGNORE(os_rm_rf_at(dirfd(d), de->d_name));
 }
 
-static void sweep_in_background(const char *dir)
+void ve_aside(void (*work)(const char *dir), const char *dir)
 {
 	const int none[] = { 0, 1, 2 };
 	pid_t pid = fork();
@@ -58,7 +58,7 @@ static void sweep_in_background(const char *dir)
 	for (int fd = 0; fd < 3; fd++)
 		(void)safe_close(fd);
 	IGNORE(os_close_except(none, ARRAY_SIZE(none)));
-	sweep(dir);
+	work(dir);
 	_exit(0);
 }
 
@@ -73,7 +73,7 @@ static int remove_area(const struct ve *ve, struct vz_error *e)
 	if (rename(ve->conf.private, trash) < 0 && errno != ENOENT)
 		return vz_fail_exit(e, -errno, VZ_EXIT_DELETE, "move %s away", ve->conf.private);
 	fault_point("destroy", "moved");
-	sweep_in_background(dir);
+	ve_aside(sweep, dir);
 	return 0;
 }
 

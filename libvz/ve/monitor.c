@@ -219,25 +219,10 @@ static void detach(void)
 	(void)prctl(PR_SET_NAME, "vz-monitor", 0, 0, 0);
 }
 
-/*
- * The console and init have no time to wait for a disk. A grandchild does, which init of the host reaps; what it
- * leaves behind, killed, is removed by the next dump, restore or destroy of the same place.
- */
-static void remove_aside(const char *dir)
+static void remove_dump(const char *dir)
 {
-	const int keep[] = { 0, 1, 2 };
-	pid_t pid = fork();
-
-	if (pid > 0)
-		IGNORE(os_reap(pid, NULL));
-	if (pid != 0)
-		return;
-	if (fork() == 0) {
-		(void)prctl(PR_SET_NAME, "vz-remove", 0, 0, 0);
-		IGNORE(os_close_except(keep, ARRAY_SIZE(keep)));
-		IGNORE(os_rm_rf_at(AT_FDCWD, dir));
-	}
-	_exit(0);
+	(void)prctl(PR_SET_NAME, "vz-remove", 0, 0, 0);
+	IGNORE(os_rm_rf_at(AT_FDCWD, dir));
 }
 
 static _Noreturn void monitor(struct start_op *op, int lock_fd)
@@ -273,8 +258,9 @@ static _Noreturn void monitor(struct start_op *op, int lock_fd)
 	if (r < 0)
 		_exit(1);
 	op->slow_fd = safe_close(op->slow_fd);
+	/* the console and init cannot wait; what stays is removed by who uses the same place next */
 	if (op->slow_dir)
-		remove_aside(op->slow_dir);
+		ve_aside(remove_dump, op->slow_dir);
 	free(op->slow_dir);
 	while (after_init(op, watch(op)))
 		;

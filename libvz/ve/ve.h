@@ -184,6 +184,8 @@ struct vz_changes;
 int ve_create(struct ve *ve, const char *ostemplate, const char *config,
 	      const struct vz_changes *ch, struct vz_error *e) _must_check_;
 int ve_destroy(struct ve *ve, struct vz_error *e) _must_check_;
+/* work(dir) in a process of its own that nobody waits for and that has none of our descriptors: trees take their time. */
+void ve_aside(void (*work)(const char *dir), const char *dir);
 /* given: bits of the apply groups the caller named (changes_groups), 0 for none in particular. */
 int ve_set(struct ve *ve, const struct ve_config *new, unsigned int given, unsigned int vz_flags,
 	   struct vz_error *e) _must_check_;

@@ -66,6 +66,15 @@ static bool parse_mount(char *line, struct mount_line *m)
 	return num_parse_u64(word[0], &m->id) >= 0;
 }
 
+/* The next mount of REST, which is cut to pieces. */
+static bool next_mount(char **rest, struct mount_line *m)
+{
+	for (char *line; (line = strsep(rest, "\n"));)
+		if (parse_mount(line, m))
+			return true;
+	return false;
+}
+
 static int report_mount(struct check *c, const struct mount_line *m, const struct check_proc *p)
 {
 	enum cr_row_id row =
@@ -85,20 +94,17 @@ static int report_mount(struct check *c, const struct mount_line *m, const struc
 static int read_mounts(struct check *c, pid_t pid, const struct check_proc *p, bool report)
 {
 	_cleanup_free_ char *text = NULL;
-	char path[64];
+	struct mount_line m;
+	char path[64], *rest;
 	int r;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
 	r = os_read_file_at(AT_FDCWD, path, MOUNTS_MAX, &text, NULL);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
-	for (char *line = text, *next; r >= 0 && line && *line; line = next) {
-		struct mount_line m;
-
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		if (!parse_mount(line, &m) || known_mount(c, m.id))
+	rest = text;
+	while (r >= 0 && next_mount(&rest, &m)) {
+		if (known_mount(c, m.id))
 			continue;
 		if (strcmp(m.at, "/") == 0 && !c->root_dev)
 			c->root_dev = m.dev;
@@ -154,17 +160,10 @@ struct table {
 
 static bool read_table(struct check *c, char *text, struct table *t)
 {
-	for (char *line = text, *next; line && *line; line = next) {
-		struct mount_line m, *v;
+	struct mount_line m, *v;
 
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		if (!check_spend(c))
-			return false;
-		if (!parse_mount(line, &m))
-			continue;
-		v = reallocarray(t->v, t->n + 1, sizeof(*v));
+	while (next_mount(&text, &m)) {
+		v = check_spend(c) ? reallocarray(t->v, t->n + 1, sizeof(*v)) : NULL;
 		if (!v)
 			return false;
 		t->v = v;

@@ -25,11 +25,6 @@ static int gone_of(const char *path, char **ret)
 	return str_fmt(ret, "%s.vz-removed", path);
 }
 
-static int rename_at(const char *from, const char *to)
-{
-	return RET_NERRNO(rename(from, to));
-}
-
 static bool has(const char *dir, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
@@ -93,12 +88,12 @@ int cr_dump_discard(const char *path, struct vz_error *e)
 /* Half a dump must not be found in a dump's place: first it goes away as a whole. */
 static int move_away(const char *path, const char *gone)
 {
-	int r = rename_at(path, gone);
+	int r = RET_NERRNO(rename(path, gone));
 
 	if (r == -ENOTEMPTY || r == -EEXIST) {
 		r = os_rm_rf_at(AT_FDCWD, gone);
 		if (r >= 0)
-			r = rename_at(path, gone);
+			r = RET_NERRNO(rename(path, gone));
 	}
 	return r == -ENOENT ? 0 : r;
 }
@@ -352,19 +347,19 @@ bool cr_dump_is_sealed(const char *path)
 int cr_dump_publish(const char *path, struct vz_error *e)
 {
 	_cleanup_free_ char *tmp = NULL, *gone = NULL;
-	int r = tmp_of(path, &tmp), there;
+	int r = tmp_of(path, &tmp);
 
 	if (r >= 0)
 		r = gone_of(path, &gone);
 	if (r < 0)
 		return vz_fail(e, r, "rename %s.tmp", path);
-	there = look(path, false);
-	if (there < 0)
-		return not_ours(e, there, path);
+	r = look(path, false);
+	if (r < 0)
+		return not_ours(e, r, path);
 	/* never exchanged: killed afterwards, whoever comes next would take the older one for the one to publish */
 	r = move_away(path, gone);
 	if (r >= 0)
-		r = rename_at(tmp, path);
+		r = RET_NERRNO(rename(tmp, path));
 	if (r >= 0)
 		r = os_fsync_dir(path);
 	if (r < 0)
