@@ -169,6 +169,15 @@ init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 	assert_num "${row[1]}" ge 600 "maxheld"
 	assert_num "${row[1]}" le 700 "maxheld"
 	assert_num "${row[4]}" gt "$before" "failcnt"
+	# bounds as the kernel has them, also what vzctl did not set there
+	assert_eq "${row[2]} ${row[3]}" "700 800"
+	echo 'numfile 710 820' >"$CG/ve.limits"
+	echo 'numpty 6 max' >"$CG/ve.limits"
+	cmd 0 vzlist -H -o numfile.b,numfile.l,numpty.b,numpty.l,numtcpsock.b,physpages.b,physpages.l "$CT"
+	read -r -a row <<<"$output"
+	assert_eq "${row[*]}" "710 820 6 9223372036854775807 9223372036854775807 0 16384"
+	cmd 0 vzlist -j -o numfile "$CT"
+	assert_eq "$(jq -c '.[0].numfile | [.barrier, .limit]' <<<"$output")" '[710,820]'
 	# the host's own are not meant
 	cmd 0 /bin/true
 	in_ve "$CT" true

@@ -43,7 +43,7 @@ struct column {
 	/* COL_UBC: where the counters are in struct vz_ve_usage, +1; 0: not known */
 	size_t held, held2, maxheld, failcnt;
 	bool pages; /* the configuration counts pages, the usage bytes */
-	size_t row; /* COL_UBC: enum vz_ubc +1, for what is not known otherwise; 0: none */
+	size_t row; /* COL_UBC: enum vz_ubc +1, for bounds and what is not known otherwise; 0: none */
 };
 
 /* A column or one of its sub-fields, as -o and -s name it. */

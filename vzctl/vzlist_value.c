@@ -123,26 +123,46 @@ char *get_status(struct ve *v, const struct column *c, char sub)
 						 : "stopped");
 }
 
-/* As a kernel with vz's patches counts it, for what is not known without. */
+/* As a kernel with vz's patches counts and bounds it. */
 static char *kernel_row(struct ve *v, const struct column *c, char sub)
 {
 	const struct vz_ubc_row *row = c->row ? &usage(v)->ubc[c->row - 1] : NULL;
 
 	if (!row)
 		return NULL;
-	return number(sub == 'm' ? row->maxheld : sub == 'f' ? row->failcnt : row->held);
+	switch (sub) {
+	case 'm':
+		return number(row->maxheld);
+	case 'b':
+		return number(row->barrier);
+	case 'l':
+		return number(row->limit);
+	case 'f':
+		return number(row->failcnt);
+	default:
+		return number(row->held);
+	}
+}
+
+/* What is in force says the kernel, if it does; what shall be, the configuration. */
+static char *ubc_bound(struct ve *v, const struct column *c, char sub)
+{
+	_cleanup_free_ char *conf = NULL;
+	char *bound = kernel_row(v, c, sub);
+
+	if (bound)
+		return bound;
+	conf = conf_get(v, c->key);
+	return conf ? half(conf, sub == 'l') : NULL;
 }
 
 char *get_ubc(struct ve *v, const struct column *c, char sub)
 {
 	size_t at = sub == 'm' ? c->maxheld : sub == 'f' ? c->failcnt : c->held;
-	_cleanup_free_ char *conf = NULL;
 	uint64_t n, more = 0;
 
-	if (sub == 'b' || sub == 'l') {
-		conf = conf_get(v, c->key);
-		return conf ? half(conf, sub == 'l') : NULL;
-	}
+	if (sub == 'b' || sub == 'l')
+		return ubc_bound(v, c, sub);
 	n = counter(v, at);
 	if (!sub && c->held2)
 		more = counter(v, c->held2);

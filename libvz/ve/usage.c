@@ -36,7 +36,11 @@ static void from_counters(int cgfd, struct vz_ve_usage *u)
 
 	IGNORE(cg_rows(cgfd, names, VZ_UBC_ROWS, rows)); /* unknown, then */
 	for (size_t i = 0; i < VZ_UBC_ROWS; i++)
-		u->ubc[i] = (struct vz_ubc_row){ rows[i].held, rows[i].maxheld, rows[i].failcnt };
+		u->ubc[i] = (struct vz_ubc_row){ .held = rows[i].held,
+						 .maxheld = rows[i].maxheld,
+						 .barrier = rows[i].barrier,
+						 .limit = rows[i].limit,
+						 .failcnt = rows[i].failcnt };
 }
 
 static void from_network(const struct ve *ve, struct vz_ve_usage *u)

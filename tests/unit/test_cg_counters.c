@@ -54,6 +54,7 @@ static void test_without(void)
 	ok(!cg_counts(fd, CG_NUMFILE), "nor does it count files");
 	ok_int(cg_rows(fd, names, 2, rows), 0, "no rows");
 	ok(rows[0].held == UINT64_MAX && rows[1].failcnt == UINT64_MAX, "all is unknown");
+	ok(rows[0].barrier == UINT64_MAX && rows[1].limit == UINT64_MAX, "not unlimited");
 }
 
 /* The file after one counter was set where nothing was limited; "" where nothing was written. */
@@ -110,10 +111,11 @@ static void test_rows(void)
 	struct cg_row r[5];
 
 	ok(put("ve.stat",
-	       "kmemsize 1 2 3 4 5\nnumfile 40 45 100 120 3\nnumpty 1 x 3 4 5\nnumflock 1 2 3 4\n"),
+	       "kmemsize 1 2 3 4 5\nnumfile 40 45 100 120 3\nnumpty 1 2 3 x 5\nnumflock 1 2 3 4\n"),
 	   "file");
 	ok_int(cg_rows(fd, names, 5, r), 0, "rows");
 	ok(r[0].held == 40 && r[0].maxheld == 45 && r[0].failcnt == 3, "numbers of a row");
+	ok(r[0].barrier == 100 && r[0].limit == 120, "its barrier and limit");
 	ok(r[1].held == UINT64_MAX, "no such row");
 	ok(r[2].held == UINT64_MAX, "no number");
 	ok(r[3].held == UINT64_MAX, "the end of another name is not a name");
@@ -121,6 +123,7 @@ static void test_rows(void)
 	ok(put("ve.stat", "numfile 1 1 9223372036854775807 9223372036854775807 0"), "file");
 	ok_int(cg_rows(fd, names, 1, r), 0, "unlimited");
 	ok(r[0].held == 1 && r[0].failcnt == 0, "the last line needs no newline");
+	ok(r[0].barrier == INT64_MAX && r[0].limit == INT64_MAX, "is the kernel's number");
 }
 
 int main(void)

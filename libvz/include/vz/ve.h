@@ -141,9 +141,10 @@ enum vz_ubc {
 	VZ_UBC_NUMIPTENT,
 	VZ_UBC_ROWS
 };
-/* One of them as a kernel with vz's patches counts it, in the row's unit. */
+/* One of them as a kernel with vz's patches counts and bounds it, in the row's unit; 9223372036854775807 is
+ * unlimited. */
 struct vz_ubc_row {
-	uint64_t held, maxheld, failcnt;
+	uint64_t held, maxheld, barrier, limit, failcnt;
 };
 
 /* Usage of a VE, one reading. UINT64_MAX = unknown. */

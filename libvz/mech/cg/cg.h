@@ -94,9 +94,9 @@ void cg_saved_done(struct cg_saved *s);
 /* Does this kernel count these of the VE, and refuse more than the limit? */
 bool cg_counts(int cgfd, enum cg_counter i);
 /* Rows of the VE's beancounters by their names, all UINT64_MAX where this kernel has none; in the units of
- * /proc/user_beancounters. */
+ * /proc/user_beancounters, and unlimited is its 9223372036854775807. */
 struct cg_row {
-	uint64_t held, maxheld, failcnt;
+	uint64_t held, maxheld, barrier, limit, failcnt;
 };
 int cg_rows(int cgfd, const char *const *rows, size_t n, struct cg_row *ret) _must_check_;
 /* Device access: what every VE has (null, zero, full, random, tty, pts, fuse, tun; mknod of anything) and

@@ -122,6 +122,8 @@ static int parse_row(const char *line, struct cg_row *ret)
 		return r;
 	if (strv_len(w) != WORDS || num_parse_u64(w[HELD], &ret->held) < 0 ||
 	    num_parse_u64(w[MAXHELD], &ret->maxheld) < 0 ||
+	    num_parse_u64(w[BARRIER], &ret->barrier) < 0 ||
+	    num_parse_u64(w[LIMIT], &ret->limit) < 0 ||
 	    num_parse_u64(w[FAILCNT], &ret->failcnt) < 0)
 		return -EBADMSG;
 	return 0;
@@ -129,6 +131,8 @@ static int parse_row(const char *line, struct cg_row *ret)
 
 int cg_rows(int cgfd, const char *const *rows, size_t n, struct cg_row *ret)
 {
+	static const struct cg_row unknown = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+					       UINT64_MAX };
 	_cleanup_free_ char *text = NULL;
 	int r = cgfs_read(cgfd, STAT, &text);
 
@@ -136,9 +140,7 @@ int cg_rows(int cgfd, const char *const *rows, size_t n, struct cg_row *ret)
 		const char *line = r < 0 ? NULL : cgfs_line(text, rows[i]);
 		struct cg_row row;
 
-		ret[i] = line && parse_row(line, &row) >= 0
-				 ? row
-				 : (struct cg_row){ UINT64_MAX, UINT64_MAX, UINT64_MAX };
+		ret[i] = line && parse_row(line, &row) >= 0 ? row : unknown;
 	}
 	return r == -ENOENT ? 0 : r;
 }
