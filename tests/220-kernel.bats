@@ -84,7 +84,7 @@ init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 
 @test "what runs in a stopped VE, and what was privileged, is known, too" {
 	requires kpatch
-	local id
+	local id dir
 	id=$(ctid)
 	ve_create "$id"
 	echo 'cat /proc/vz/veinfo' >"$BATS_TEST_TMPDIR/script"
@@ -93,8 +93,8 @@ init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 	vz set "$id" --local_uid 0 --local_gid 0 --features privileged:on --save
 	vz start "$id"
 	# without a user namespace of its own it is none that runs
-	CG=$(cgroup_root)/vz/$id
-	assert_eq "$(cg ve.id) $(cg ve.state)" "$id STOPPED"
+	dir=$(cgroup_root)/vz/$id
+	assert_eq "$(<"$dir/ve.id") $(<"$dir/ve.state")" "$id STOPPED"
 	in_ve "$id" true
 }
 
