@@ -131,10 +131,10 @@ vm_machine_args() {
 	esac
 }
 
-# One CPU under TCG: with two, QEMU 7.2 lets one run code that the other has just replaced, and as
-# the kernel patches itself (static keys: a ping is enough) it dies of an int3 it knows nothing of.
-vm_cpus() {
-	if [ "$1" = kvm ]; then echo 2; else echo 1; fi
+# One CPU under TCG for a kernel that patches itself (static keys: a ping is enough): with two, QEMU 7.2
+# lets one run code that the other has just replaced, and it dies of an int3 it knows nothing of.
+vm_cpus() { # ACCEL KERNEL-DIR
+	if [ "$1" = kvm ] || grep -qsx '# CONFIG_JUMP_LABEL is not set' "$2/config"; then echo 2; else echo 1; fi
 }
 
 # Under TCG more than half of the boots would hang while the kernel measures its clocks, so it
@@ -233,7 +233,7 @@ vm_start() {
 	append+=" bed.name=$name bed.net=$(net_addr "$num"),$(net_addr6 "$num"),$NET_GW,$NET_GW6"
 	mapfile -t args < <(vm_machine_args "$accel")
 	# shellcheck disable=SC2054 # the commas are QEMU's
-	args+=(-nodefaults -display none -no-reboot -smp "${VZ_BED_CPUS:-$(vm_cpus "$accel")}" -m "$mem"
+	args+=(-nodefaults -display none -no-reboot -smp "${VZ_BED_CPUS:-$(vm_cpus "$accel" "$kernel")}" -m "$mem"
 		-kernel "$kernel/vmlinuz" -initrd "$image/initrd" -append "$append"
 		-serial "file:$dir/console"
 		-object "memory-backend-memfd,id=mem,size=$mem,share=on" -numa node,memdev=mem
