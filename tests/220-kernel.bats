@@ -69,6 +69,7 @@ init_pid() { sed -n 's/^init=//p' "/run/vz/$1/state" | cut -d' ' -f1; } # CTID
 	assert_output 65536
 	in_ve "$CT" 'free -k | awk "/^Mem/ { print \$2 } /^Swap/ { print \$2 }"'
 	assert_output $'65536\n0'
+	assert_num "$(nproc)" gt 1 "CPUs of the host"
 	in_ve "$CT" 'nproc; grep -c ^processor /proc/cpuinfo'
 	assert_output $'1\n1'
 	in_ve "$CT" 'ls -d /proc/vz /proc/vz/veinfo; ls -d /proc/bc /proc/kcore /proc/interrupts /proc/kallsyms 2>/dev/null || true'

@@ -5,6 +5,7 @@
 # bats file_tags=vm, slow
 # shellcheck disable=SC2016,SC2034 # what is in single quotes is expanded inside, VZ_TIMEOUT is for vz
 load lib/node
+load lib/cpt
 
 TEMPLATE=debian-13
 RAM=512 # MiB
@@ -32,6 +33,20 @@ booted() { # CTID
 # The VE's cgroup, its line of /proc/vz/veinfo, its state as the kernel has it
 ve_cg() { echo "$(sed -n 's/^cgroot=//p' "/run/vz/$1/state")/$1"; }
 veinfo() { awk -v id="$1" '$1 == id' /proc/vz/veinfo; }
+# Programs of the VE to run on the host: beneath its root nothing is executed.
+from_ve() { # GLOB...
+	local g
+	for g; do
+		# shellcheck disable=SC2086 # a glob
+		cp "/vz/root/$CT"$g "$BATS_TEST_TMPDIR" || return
+	done
+}
+install() { # CTID PACKAGE...
+	VZ_TIMEOUT=400
+	vz exec "$1" "rm -f /etc/apt/sources.list.d/*; echo 'deb $BED_MIRROR trixie main' >/etc/apt/sources.list
+		apt-get -qq -o Acquire::Check-Valid-Until=false update &&
+		DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install ${*:2}"
+}
 kernel_state() { cat "$(ve_cg "$1")/ve.state"; }
 # near A B PERCENT
 near() { [ $((($1 > $2 ? $1 - $2 : $2 - $1) * 100)) -le $(($2 * $3)) ] || assert_fail "$1 is not within $3 % of $2"; }
@@ -44,6 +59,10 @@ near() { [ $((($1 > $2 ? $1 - $2 : $2 - $1) * 100)) -le $(($2 * $3)) ] || assert
 	assert_output openvz
 	vz exec "$CT" systemd-detect-virt --container
 	assert_output openvz
+	# the same program asks on the host, which may be a machine of any kind
+	from_ve /usr/bin/systemd-detect-virt '/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-*.so'
+	cmd 1 env "LD_LIBRARY_PATH=$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/systemd-detect-virt" --container
+	assert_output none
 	vz exec "$CT" 'test -d /proc/vz && test ! -e /proc/bc && test ! -e /proc/kallsyms'
 }
 
@@ -81,10 +100,32 @@ near() { [ $((($1 > $2 ? $1 - $2 : $2 - $1) * 100)) -le $(($2 * $3)) ] || assert
 	tasks=$(sed -n 's/^Tasks: *\([0-9]*\) total.*/\1/p' <<<"$output")
 	vz exec "$CT" 'ls -d /proc/[0-9]* | wc -l'
 	assert_num "$tasks" le $((output + 5)) "tasks of top"
-	vz exec "$CT" nproc
-	assert_output 1
-	vz exec "$CT" 'grep -c ^processor /proc/cpuinfo'
-	assert_output 1
+}
+
+@test "CPUs and memory as programs of all sorts find them: the VE's limits" {
+	assert_num "$(nproc)" gt 1 "CPUs of the host: one would be no view"
+	vz exec "$CT" 'nproc; grep -c ^processor /proc/cpuinfo; getconf _NPROCESSORS_ONLN; getconf _PHYS_PAGES; getconf PAGE_SIZE'
+	assert_eq "${lines[*]}" "1 1 1 $((RAM * 256)) 4096"
+	into "$CT" "$VZ_TEST_WORKLOADS/detect" /bin/detect
+	vz exec "$CT" detect
+	assert_output "$(printf '%s\n' 'affinity 1' "sysinfo $((RAM * 1024))" 'sysinfo-swap 0' "meminfo $((RAM * 1024))" 'meminfo-swap 0')"
+	vz exec "$CT" vmstat -s
+	assert_match "^ *$((RAM * 1024)) K total memory"
+	assert_match $'\n *0 K total swap'
+	vz exec "$CT" vmstat 1 2
+	assert_num "${#lines[@]}" eq 4 "lines of vmstat"
+}
+
+@test "node.js: the VE's CPUs and memory; virt-what: openvz, but not on the host" {
+	requires mirror
+	install "$CT" nodejs virt-what
+	vz exec "$CT" 'node -p "const o = require(\"os\"); [o.cpus().length, o.availableParallelism(), o.totalmem()].join()"'
+	assert_output "1,1,$((RAM << 20))"
+	vz exec "$CT" virt-what
+	assert_line openvz
+	from_ve /usr/sbin/virt-what /usr/libexec/virt-what-cpuid-helper
+	cmd 0 env "PATH=$PATH:$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/virt-what"
+	refute_match openvz
 }
 
 @test "uptime: since the VE's start; the host's load is not the VE's" {
@@ -106,14 +147,18 @@ near() { [ $((($1 > $2 ? $1 - $2 : $2 - $1) * 100)) -le $(($2 * $3)) ] || assert
 	assert_num $((10#$output)) le $((10#$before + 15)) "load inside (hundredths)"
 }
 
-@test "dmesg: nothing of the host's" {
+@test "dmesg: the VE's own log, nothing of the host's" {
 	echo "vz-test-$CT of the host" >/dev/kmsg
 	cmd 0 dmesg
 	assert_match "vz-test-$CT of the host"
-	cmd '*' vzctl exec "$CT" dmesg
+	vz exec "$CT" 'echo said-by-'"$CT"' >/dev/kmsg; dmesg'
+	assert_match "said-by-$CT"
 	refute_match "vz-test-$CT|Linux version|Command line"
-	cmd '*' vzctl exec "$CT" 'timeout 2 cat /dev/kmsg'
+	vz 124 exec2 "$CT" 'timeout 2 cat /dev/kmsg'
+	assert_match ";said-by-$CT"
 	refute_match "vz-test-$CT|Linux version|Command line"
+	cmd 0 dmesg
+	refute_match "said-by-$CT"
 }
 
 @test "checkpoint and restore: it runs on, and the kernel knows it again" {
