@@ -6,15 +6,14 @@
  * operation over all batches and in the best one. On a machine that counts instructions for time (QEMU's -icount
  * shift=0) a nanosecond is an instruction.
  *
- * BATCHES, of the kernel's command line: how often each is measured, after one round that is not.
+ * BATCHES, of the kernel's command line: how often each is measured, after one round that is not. READERS there:
+ * bench-readers.c instead.
  */
+#include "bench-ve.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/sched.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,25 +24,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define CGROOT	 "/sys/fs/cgroup"
-#define UID_BASE 100000
-#define ALL_NS \
-	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
-#define PAGES	256
-#define MAX_VES 100
-
-static void die(const char *what)
-{
-	printf("@failed %s: %s\n", what, strerror(errno));
-	fflush(stdout);
-	sleep(1);
-	if (getpid() == 1)
-		reboot(RB_AUTOBOOT);
-	_exit(1);
-}
+#define PAGES 256
 
 /* ---- what is measured: N times each ---- */
 
@@ -212,14 +195,6 @@ static const struct {
 	{ "context switch", do_switch, 400 },  { "fsync", do_fsync, 60 },
 };
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-
 static void measure(const char *scene)
 {
 	int batches = atoi(getenv("BATCHES") ?: "10"), i;
@@ -241,165 +216,22 @@ static void measure(const char *scene)
 	}
 }
 
-/* ---- VEs, or what is one on a kernel that does not know it ---- */
-
-struct ve {
-	pid_t pid;
-	char cg[64];
-	int go[2], up[2];
-	const char *scene; /* init's child measures when there is one */
-};
-
-static bool put(const char *dir, const char *file, const char *text)
-{
-	char path[128];
-	int fd, ok;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
-static bool has_ve(void)
-{
-	char text[256] = "";
-	int fd = open(CGROOT "/cgroup.controllers", O_RDONLY);
-
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		die("cgroup.controllers");
-	close(fd);
-	return strstr(text, "ve") != NULL;
-}
-
-static void enable(const char *cg)
-{
-	if (!put(cg, "cgroup.subtree_control", "+memory +cpu +pids"))
-		die("cgroup.subtree_control");
-	if (has_ve() && !put(cg, "cgroup.subtree_control", "+ve"))
-		die("+ve");
-}
-
-static void ve_init(struct ve *ve, int state)
-{
-	int status = 0;
-	pid_t pid;
-	char c;
-
-	close(ve->go[1]);
-	if (read(ve->go[0], &c, 1) != 1 || setresgid(0, 0, 0) || setresuid(0, 0, 0))
-		die("ids");
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("proc", "/proc", "proc", 0, NULL))
-		die("proc of a VE");
-	if (state >= 0 && write(state, "START", 5) != 5)
-		die("START");
-	close(state);
-	if (write(ve->up[1], "", 1) != 1)
-		die("up");
-	if (!ve->scene)
-		for (;;)
-			pause();
-	pid = fork();
-	if (!pid) {
-		measure(ve->scene);
-		_exit(0);
-	}
-	_exit(waitpid(pid, &status, 0) != pid || status);
-}
-
-static void map_ids(pid_t pid)
-{
-	char dir[32], map[32];
-
-	snprintf(dir, sizeof(dir), "/proc/%d", pid);
-	snprintf(map, sizeof(map), "0 %d 65536", UID_BASE);
-	if (!put(dir, "uid_map", map) || !put(dir, "gid_map", map))
-		die("id maps");
-}
-
-/* A process enters the cgroup and then makes init with its namespaces, as the child of who called. */
-static void launch(struct ve *ve, pid_t *init)
-{
-	struct clone_args args = { .flags = ALL_NS | CLONE_PARENT };
-	char path[128];
-	pid_t pid;
-	int state;
-
-	snprintf(path, sizeof(path), "%s/ve.state", ve->cg);
-	state = open(path, O_RDWR | O_CLOEXEC);
-	if (!put(ve->cg, "cgroup.procs", "0"))
-		die("entering");
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (!pid)
-		ve_init(ve, state);
-	*init = pid; /* not what the child gets, who may be later */
-	_exit(pid < 0);
-}
-
-static void ve_start(struct ve *ve, int n, const char *scene)
-{
-	static pid_t *init;
-	char id[16], c;
-	int status;
-	pid_t pid;
-
-	if (!init)
-		init = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	snprintf(ve->cg, sizeof(ve->cg), CGROOT "/bench/%d", n);
-	snprintf(id, sizeof(id), "%d", n);
-	ve->scene = scene;
-	if (mkdir(ve->cg, 0755) || (has_ve() && !put(ve->cg, "ve.id", id)))
-		die(ve->cg);
-	if (pipe2(ve->go, O_CLOEXEC) || pipe2(ve->up, O_CLOEXEC))
-		die("pipe");
-	fflush(stdout);
-	pid = fork();
-	if (!pid)
-		launch(ve, init);
-	if (waitpid(pid, &status, 0) != pid || status)
-		die("clone of init");
-	ve->pid = *init;
-	map_ids(ve->pid);
-	if (write(ve->go[1], "", 1) != 1 || read(ve->up[0], &c, 1) != 1)
-		die("start of a VE");
-	close(ve->go[0]);
-	close(ve->go[1]);
-	close(ve->up[0]);
-	close(ve->up[1]);
-}
-
-static void ve_stop(struct ve *ve)
-{
-	int i;
-
-	if (!ve->scene) {
-		kill(ve->pid, SIGKILL);
-		waitpid(ve->pid, NULL, 0);
-	}
-	for (i = 0; rmdir(ve->cg); i++) {
-		if (i == 500)
-			die("removing a cgroup");
-		usleep(10000);
-	}
-}
+/* ---- scenes ---- */
 
 static void scene(const char *name, int ves, bool inside)
 {
 	static struct ve ve[MAX_VES];
-	int i, status;
+	int i;
 
-	for (i = 0; i < ves; i++)
-		ve_start(&ve[i], i + 1, inside && i == ves - 1 ? name : NULL);
-	if (inside) {
-		if (waitpid(ve[ves - 1].pid, &status, 0) != ve[ves - 1].pid || status)
-			die("measuring inside");
-	} else {
-		measure(name);
+	for (i = 0; i < ves; i++) {
+		ve[i].job = inside && i == ves - 1 ? measure : NULL;
+		ve[i].what = name;
+		ve_start(&ve[i], i + 1);
 	}
+	if (inside)
+		ve_wait(&ve[ves - 1]);
+	else
+		measure(name);
 	for (i = 0; i < ves; i++)
 		ve_stop(&ve[i]);
 }
@@ -452,11 +284,15 @@ int main(void)
 {
 	printf("\n@begin\n");
 	prepare();
-	scene("no VE", 0, false);
-	scene("1, outside", 1, false);
-	scene("1, inside", 1, true);
-	scene("100, outside", MAX_VES, false);
-	scene("100, inside", MAX_VES, true);
+	if (getenv("READERS")) {
+		readers();
+	} else {
+		scene("no VE", 0, false);
+		scene("1, outside", 1, false);
+		scene("1, inside", 1, true);
+		scene("100, outside", MAX_VES, false);
+		scene("100, inside", MAX_VES, true);
+	}
 	printf("@end\n");
 	fflush(stdout);
 	sleep(1);
