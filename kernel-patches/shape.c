@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 /* Of processes one is enough; numbers of interrupts are the machine's. */
@@ -62,12 +64,40 @@ static void shape(const char *file)
 		fclose(f);
 }
 
+/* What must be the same to the last digit, and whether two ways to ask for it agree. */
+static void numbers(void)
+{
+	char line[256] = "";
+	struct sysinfo info;
+	cpu_set_t cpus;
+	long total = 0;
+	FILE *f;
+
+	f = fopen("/sys/devices/system/cpu/online", "r");
+	if (f && fgets(line, sizeof(line), f))
+		printf("cpu/online is %s", line);
+	if (f)
+		fclose(f);
+	if (!sched_getaffinity(0, sizeof(cpus), &cpus))
+		printf("sched_getaffinity tells of CPUs: %d\n", CPU_COUNT(&cpus));
+	f = fopen("/proc/meminfo", "r");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "MemTotal: %ld", &total);
+	if (f)
+		fclose(f);
+	if (!sysinfo(&info))
+		printf("sysinfo agrees with meminfo: %d, tells of processes: %d\n",
+		       info.totalram * info.mem_unit / 1024 == (unsigned long)total,
+		       info.procs > 0);
+}
+
 int main(void)
 {
 	static const char *const files[] = {
-		"meminfo", "stat",	  "loadavg",	 "uptime",    "cpuinfo",
-		"vmstat",  "swaps",	  "self/status", "self/stat", "self/limits",
-		"cgroups", "filesystems", "mounts",	 "version",
+		"meminfo",   "stat",	     "loadavg",	    "uptime",	       "cpuinfo",
+		"vmstat",    "swaps",	     "diskstats",   "partitions",      "self/status",
+		"self/stat", "self/limits",  "cgroups",	    "filesystems",     "mounts",
+		"version",   "pressure/cpu", "pressure/io", "pressure/memory", "self/mountinfo",
 	};
 	char path[64];
 	size_t i;
@@ -86,6 +116,7 @@ int main(void)
 		shape(path);
 	}
 	shape("/sys/fs/cgroup/cgroup.controllers");
+	numbers();
 	printf("@end\n");
 	fflush(stdout);
 	sleep(1); /* the serial line is slow */
