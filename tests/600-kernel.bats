@@ -161,6 +161,15 @@ near() { [ $((($1 > $2 ? $1 - $2 : $2 - $1) * 100)) -le $(($2 * $3)) ] || assert
 	refute_match "said-by-$CT"
 }
 
+in_journal() { vzctl exec "$CT" "journalctl -k -q -o cat --no-pager" 2>/dev/null 3>&- | grep -qx "$1"; }
+
+@test "journalctl -k: what the VE's kernel log has, nothing of the host's" {
+	vz exec "$CT" 'echo journal-of-'"$CT"' >/dev/kmsg'
+	wait_until 30 in_journal "journal-of-$CT"
+	vz exec "$CT" journalctl -k -q -o cat --no-pager
+	refute_match "vz-test-$CT|Linux version|Command line"
+}
+
 @test "checkpoint and restore: it runs on, and the kernel knows it again" {
 	requires vz-criu
 	local up
@@ -180,6 +189,10 @@ near() { [ $((($1 > $2 ? $1 - $2 : $2 - $1) * 100)) -le $(($2 * $3)) ] || assert
 	assert_match "Mem: +$((RAM * 1024)) "
 	vz exec "$CT" systemd-detect-virt
 	assert_output openvz
+	# journald goes on where it was: nothing is lost, nothing comes twice
+	vz exec "$CT" 'echo restored-'"$CT"' >/dev/kmsg'
+	wait_until 30 in_journal "restored-$CT"
+	assert_eq "$(vzctl exec "$CT" 'journalctl -k -q -o cat --no-pager' 3>&- | grep -c "^journal-of-$CT\$")" 1 "old messages"
 }
 
 @test "reboot from inside and stop: the kernel's number comes and goes" {

@@ -13,9 +13,10 @@ check: all $(UNIT) $(FUZZ)
 #? make check-root      unit tests as root, bats tests in an ns node; FILES="tests/101-x.bats" narrows
 check-root: all $(UNIT) $(WORKLOADS)
 	@O=$(O) tests/run --summary check-root --unit-root --ns $(FILES)
-#? make check-vm        bats tests that need all of cgroup v2, in a vm node; KERNEL=patched: on the kernel of make kernel
+#? make check-vm        bats tests that need all of cgroup v2, in a vm node; KERNEL=patched: on the kernel of make kernel,
+#?                      ALL=1: those of check-root, too (an hour or two)
 check-vm: all $(WORKLOADS)
-	@O=$(O) KERNEL='$(KERNEL)' tests/run --summary check-vm --vm $(FILES)
+	@O=$(O) KERNEL='$(KERNEL)' ALL='$(ALL)' tests/run --summary check-vm --vm $(FILES)
 #? make test            everything: lint, unit, fuzz, bats plain, in an ns node and in a vm node, the kernel's selftests
 test: export BASE_FLAGS = $(BASE_CFLAGS) $(BASE_CPPFLAGS)
 test: all $(UNIT) $(FUZZ) $(WORKLOADS)
