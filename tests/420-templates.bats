@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-or-later
 # vztmpl on a node, and templates under VEs; the kinds of hostile archives are rows of unit/test_tm_hostile.c.
+# shellcheck disable=SC2016 # what is in single quotes is expanded by another shell
 load lib/node
 
 setup() {
@@ -84,6 +85,14 @@ digest() { vztmpl list --json | awk -v n="$1" -F'"' '$2 == "name" { hit = $4 == 
 	pack >"$BATS_TEST_TMPDIR/a.tar"
 	cmd 0 vztmpl import "$BATS_TEST_TMPDIR/a.tar" "$NAME"
 	[ ! -e "$T/store/$old" ]
+}
+
+@test "an archive in the cache and no vztmpl to take it in: told as what it is" {
+	make_tree
+	pack >"$T/cache/$NAME.tar"
+	cmd 91 unshare -m sh -c 'mount --bind /dev/null "$(command -v vztmpl)" && vzctl create "$@"' sh "$(ctid)" --ostemplate "$NAME"
+	assert_match 'vztmpl cannot be run'
+	ve_is "$(ctid)" "deleted unmounted down"
 }
 
 @test "progress is for terminals only" {

@@ -214,6 +214,8 @@ static int make_area(struct ve *ve, struct ve_meta *m, struct vz_error *e)
 static int tool_said(const struct ve *ve, char *text, int wstatus, struct vz_error *e)
 {
 	_cleanup_strv_ char **lines = NULL;
+	int status = status_code(wstatus);
+	bool started = status != 126 && status != 127; /* os_exec()'s own */
 	size_t n;
 
 	if (strv_split(&lines, text, "\n") < 0)
@@ -224,9 +226,10 @@ static int tool_said(const struct ve *ve, char *text, int wstatus, struct vz_err
 	if (wstatus == 0)
 		return 0;
 	(void)vz_fail_exit(e, -EBADMSG,
-			   status_code(wstatus) < 128 ? (enum vz_exit)status_code(wstatus)
-						      : VZ_EXIT_TEMPLATE,
-			   "%s", n ? lines[n - 1] : "vztmpl was killed");
+			   started && status < 128 ? (enum vz_exit)status : VZ_EXIT_TEMPLATE, "%s",
+			   n	     ? lines[n - 1]
+			   : started ? "vztmpl was killed"
+				     : VZ_SBINDIR "/vztmpl cannot be run; install vz whole");
 	if (e)
 		e->code = 0; /* the line says why, its end included */
 	return -EBADMSG;
