@@ -124,9 +124,10 @@ threads() {
 }
 
 @test "state: affinity, I/O priority, timer slack, core dump filter" {
-	in_ve "$CT" 'systemd-run --unit=odd -p CPUAffinity=0 -p IOSchedulingClass=idle -p TimerSlackNSec=1234567 \
+	# Type=exec: they are what they are called, not what systemd has forked to become it
+	in_ve "$CT" 'systemd-run --unit=odd -p Type=exec -p CPUAffinity=0 -p IOSchedulingClass=idle -p TimerSlackNSec=1234567 \
 		-p CoredumpFilter=0x7f -p Nice=5 sleep 100000
-		systemd-run --unit=odd2 -p IOSchedulingClass=best-effort -p IOSchedulingPriority=7 sleep 100000'
+		systemd-run --unit=odd2 -p Type=exec -p IOSchedulingClass=best-effort -p IOSchedulingPriority=7 sleep 100000'
 	same threads
 	run cat "$BATS_TEST_TMPDIR/after"
 	assert_match '1234567 0000007f'
