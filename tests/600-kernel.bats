@@ -21,6 +21,7 @@ setup_file() {
 setup() {
 	requires node kpatch "template-$TEMPLATE"
 	CT=$(file_ctid)
+	HOSTS_LOG="vz-test-$CT|Linux version|Command line" # what only the host's log has
 }
 
 running() { [ "$(vzctl exec "$1" systemctl is-system-running 2>/dev/null 3>&-)" = running ]; }
@@ -153,21 +154,22 @@ near() { [ $((($1 > $2 ? $1 - $2 : $2 - $1) * 100)) -le $(($2 * $3)) ] || assert
 	assert_match "vz-test-$CT of the host"
 	vz exec "$CT" 'echo said-by-'"$CT"' >/dev/kmsg; dmesg'
 	assert_match "said-by-$CT"
-	refute_match "vz-test-$CT|Linux version|Command line"
+	refute_match "$HOSTS_LOG"
 	vz 124 exec2 "$CT" 'timeout 2 cat /dev/kmsg'
 	assert_match ";said-by-$CT"
-	refute_match "vz-test-$CT|Linux version|Command line"
+	refute_match "$HOSTS_LOG"
 	cmd 0 dmesg
 	refute_match "said-by-$CT"
 }
 
-in_journal() { vzctl exec "$CT" "journalctl -k -q -o cat --no-pager" 2>/dev/null 3>&- | grep -qx "$1"; }
+journal() { vzctl exec "$CT" "journalctl -k -q -o cat --no-pager" 3>&-; }
+in_journal() { journal 2>/dev/null | grep -qx "$1"; }
 
 @test "journalctl -k: what the VE's kernel log has, nothing of the host's" {
 	vz exec "$CT" 'echo journal-of-'"$CT"' >/dev/kmsg'
 	wait_until 30 in_journal "journal-of-$CT"
 	vz exec "$CT" journalctl -k -q -o cat --no-pager
-	refute_match "vz-test-$CT|Linux version|Command line"
+	refute_match "$HOSTS_LOG"
 }
 
 @test "checkpoint and restore: it runs on, and the kernel knows it again" {
@@ -192,7 +194,7 @@ in_journal() { vzctl exec "$CT" "journalctl -k -q -o cat --no-pager" 2>/dev/null
 	# journald goes on where it was: nothing is lost, nothing comes twice
 	vz exec "$CT" 'echo restored-'"$CT"' >/dev/kmsg'
 	wait_until 30 in_journal "restored-$CT"
-	assert_eq "$(vzctl exec "$CT" 'journalctl -k -q -o cat --no-pager' 3>&- | grep -c "^journal-of-$CT\$")" 1 "old messages"
+	assert_eq "$(journal | grep -c "^journal-of-$CT\$")" 1 "old messages"
 }
 
 @test "reboot from inside and stop: the kernel's number comes and goes" {
